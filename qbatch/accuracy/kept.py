@@ -1,7 +1,8 @@
 """What a run folder keeps of accuracies: which point is to reach which, and what was decided.
 
 A round of decisions is one fact of the run folder, written before anything is bought by it, and
-stays as it is: each with what it was decided from.
+stays as it is: each with what it was decided from. What was decided from shots that are forgotten
+is kept, and counts no more.
 """
 
 from __future__ import annotations
@@ -15,6 +16,9 @@ from qbatch.manifest.accuracy import Accuracy, AdaptiveShots
 
 #: Facts of a run folder: what is to be reached, and ``accuracy.1``, ``accuracy.2`` … a round each.
 TERMS, ROUND = "accuracies", "accuracy."
+
+#: Setting -> up to which round what was decided of it counts no more, for its shots are forgotten.
+FORGOTTEN = "accuracies_forgotten"
 
 
 @dataclass(frozen=True)
@@ -84,25 +88,64 @@ def read_rounds(meta: Mapping[str, str]) -> list[Kept]:
     return found
 
 
+def forget_decisions(meta: Mapping[str, str], ids: Iterable[str]) -> dict[str, str]:
+    """Return the fact by which nothing counts that was decided of settings so far, if any was."""
+    decided = _settings_in(kept := read_rounds(meta))
+    last = max((each.round for each in kept), default=0)
+    gone = {id_: last for id_ in ids if id_ in decided}
+    return {FORGOTTEN: json.dumps({**_forgotten(meta), **gone})} if gone else {}
+
+
+def join_decisions(ours: Mapping[str, str], theirs: Mapping[str, str]) -> dict[str, str]:
+    """Return the facts by which a folder has another one's decisions as well, as further rounds.
+
+    Those that it has already (one is a copy of the other) are not counted twice.
+    """
+    mine, forgotten = read_rounds(ours), _forgotten(theirs)
+    known = [(each.point, each.accuracy, each.decision) for each in mine]
+    at = max((each.round for each in mine), default=0)
+    rounds: dict[int, list[tuple[str, Accuracy, Decision]]] = {}
+    for each in read_rounds(theirs):
+        told = (each.point, each.accuracy, each.decision)
+        if told not in known and not _is_forgotten(each, forgotten):
+            rounds.setdefault(each.round, []).append(told)
+    numbered = enumerate(rounds.values(), at + 1)
+    return {f"{ROUND}{number}": dump_round(decided) for number, decided in numbered}
+
+
+def _settings_in(kept: Iterable[Kept]) -> set[str]:
+    return {id_ for each in kept for id_ in each.decision.wanted}
+
+
+def _forgotten(meta: Mapping[str, str]) -> dict[str, int]:
+    found: dict[str, int] = json.loads(meta.get(FORGOTTEN) or "{}")
+    return found
+
+
+def _is_forgotten(kept: Kept, forgotten: Mapping[str, int]) -> bool:
+    return any(kept.round <= forgotten.get(id_, 0) for id_ in kept.decision.wanted)
+
+
 class History:
     """What was decided so far, by the settings' ids.
 
     Args:
         kept: All of it, the earliest first.
+        forgotten: Setting -> up to which round that counts no more.
     """
 
-    def __init__(self, kept: Iterable[Kept]) -> None:
+    def __init__(self, kept: Iterable[Kept], forgotten: Mapping[str, int] | None = None) -> None:
         self._of: dict[str, list[Kept]] = {}
         self.rounds = 0
         for each in kept:
             self.rounds = max(self.rounds, each.round)
-            for id_ in each.decision.wanted:
+            for id_ in () if _is_forgotten(each, forgotten or {}) else each.decision.wanted:
                 self._of.setdefault(id_, []).append(each)
 
     @classmethod
     def of(cls, meta: Mapping[str, str]) -> History:
         """Read it from the facts of a run folder."""
-        return cls(read_rounds(meta))
+        return cls(read_rounds(meta), _forgotten(meta))
 
     def latest(self, id_: str, accuracy: Accuracy) -> Decision | None:
         """What was decided last of a setting for this accuracy; None: nothing."""

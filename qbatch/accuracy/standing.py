@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from qbatch.accuracy.deciding import Decision, Figure, decide
+from qbatch.accuracy.deciding import Decision, Figure, decide, shares_of_target
 from qbatch.accuracy.kept import History, read_terms
 from qbatch.bases import Setting, is_calibration
 from qbatch.errors import SnapshotError
@@ -73,10 +74,25 @@ def _standing(point: PointResult, accuracy: Accuracy, history: History, run: Run
     had = {each.id: each.done for each in point.each_setting if not is_calibration(each.basis)}
     first = point.each_setting[0].id
     latest = history.latest(first, accuracy)
-    if latest is not None and latest.is_last and dict(latest.had) == had:
+    if latest is not None and latest.is_last and _holds(latest, accuracy, figures, had):
         return Standing(point, accuracy, figures, latest)
     decision = decide(accuracy, figures, had, history.bought(first, accuracy))
     return Standing(point, accuracy, figures, decision)
+
+
+def _holds(
+    latest: Decision,
+    accuracy: Accuracy,
+    figures: Mapping[str, Figure],
+    had: Mapping[str, int],
+) -> bool:
+    """Whether what was decided from is what there is: shots may have been bought anew."""
+    shares = shares_of_target(accuracy, figures)
+    return (
+        dict(latest.had) == had
+        and latest.errors.keys() == shares.keys()
+        and all(math.isclose(latest.errors[name], share) for name, share in shares.items())
+    )
 
 
 def _figures(point: PointResult, accuracy: Accuracy, run: Run) -> dict[str, Figure]:

@@ -20,6 +20,7 @@ from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
+from qbatch.accuracy.kept import join_decisions
 from qbatch.drafts import draft_beside
 from qbatch.errors import SnapshotError
 from qbatch.job import CompositeJob, Job, JobState
@@ -169,6 +170,8 @@ class _Target(Snapshot):
             if each.is_over
         }
         self._keep_targets(source)
+        if decided := join_decisions(self.meta(), source.meta):
+            self.set_meta(**decided)
         composites: dict[int, list[tuple[StoredPoint, int]]] = defaultdict(list)
         with self.transaction():
             for point, row in source.pieces():
