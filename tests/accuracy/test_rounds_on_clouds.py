@@ -1,0 +1,73 @@
+"""Rounds at all five clouds, emulated: by their own books no shot more than was decided."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from qbatch.accuracy.deciding import MORE, REACHED
+from qbatch.accuracy.kept import read_rounds
+from qbatch.executor import Options
+from qbatch.executor.rehearsal import Rehearsal, rehearse
+from qbatch.job import JobState
+from qbatch.manifest import parse_manifest
+from qbatch.plan import expand
+from qbatch.snapshot import Run
+
+MANIFEST = """
+qbatch: 1
+name: rounds
+circuits:
+  turn:
+    qasm: |
+      OPENQASM 3.0;
+      include "stdgates.inc";
+      input float t;
+      qubit[1] q;
+      bit[1] c;
+      ry(t) q[0];
+      c[0] = measure q[0];
+backends:
+  forte: {provider: open-quantum, target: "ionq:forte-1"}
+  rensselaer: {provider: ibm-direct-access, target: ibm_rensselaer}
+  aria: {provider: marqov, target: ionq-aria-1}
+  garnet: {provider: scaleway, target: QPU-GARNET-20PQ}
+  toshiko: {provider: oqc, target: "qpu:uk:1:12345"}
+shots: {target_se: 0.05, of: z, min: 100, max: MAX}
+sweep: {matrix: {backend: [forte, rensselaer, aria, garnet, toshiko], t: [0.3, 1.5]}}
+analysis: {observables: {z: Z0}}
+"""
+
+
+def played(folder: Path, most: int = 2000) -> Rehearsal:
+    text = MANIFEST.replace("MAX", str(most))
+    return rehearse(
+        expand(parse_manifest(text, folder=folder)), Options(out=folder / "r"), queues_s=(1.0,)
+    )
+
+
+def test_each_cloud_sells_what_the_decisions_say_and_no_more(tmp_path: Path) -> None:
+    done = played(tmp_path)
+    with Run(done.folder) as found:
+        decided = read_rounds(found.meta)
+        last = {each.point: each.decision for each in decided}
+        for point in found:
+            assert point.state is JobState.COMPLETED, point.name
+            assert point.estimates["z"].se <= 0.05
+            assert last[point.name].why == REACHED
+            assert point.counts is not None
+            jobs = [piece.bought for piece in point.pieces] or [point.counts.shots]
+            assert sum(jobs) == point.counts.shots == sum(last[point.name].had.values()) <= 2000
+            rounds = sum(e.point == point.name and e.decision.why == MORE for e in decided)
+            assert len(jobs) == 1 + rounds
+        spent = found.spent()
+    for unit, (least, most) in done.spent.items():
+        assert least == most == pytest.approx(spent[unit])
+
+
+def test_max_is_all_that_a_cloud_sells(tmp_path: Path) -> None:
+    done = played(tmp_path, most=250)
+    with Run(done.folder) as found:
+        shots = [point.counts.shots for point in found if point.counts]
+    assert shots == [100] * 5 + [250] * 5
