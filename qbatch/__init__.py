@@ -19,7 +19,7 @@ if TYPE_CHECKING:
         SourceErrors,
     )
     from qbatch.executor import run, run_async
-    from qbatch.manifest import load_manifest
+    from qbatch.manifest import Manifest, load_manifest, sweep
     from qbatch.plan import expand
     from qbatch.report import render
     from qbatch.result import bits
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "Manifest",
     "NotAgreed",
     "NotApproved",
     "OverBudget",
@@ -42,10 +43,12 @@ __all__ = [
     "render",
     "run",
     "run_async",
+    "sweep",
 ]
 
 #: Public name -> the module it lives in.
 _HOMES = {
+    "Manifest": "qbatch.manifest",
     "NotAgreed": "qbatch.errors",
     "NotApproved": "qbatch.errors",
     "OverBudget": "qbatch.errors",
@@ -59,6 +62,7 @@ _HOMES = {
     "render": "qbatch.report",
     "run": "qbatch.executor",
     "run_async": "qbatch.executor",
+    "sweep": "qbatch.manifest",
 }
 
 

@@ -387,13 +387,13 @@ def _inline(name: str, text: str, key: Place) -> Circuit:
     """Make the circuit of OpenQASM in the manifest.
 
     YAML's ``|`` begins a text on the line after its key, indented by two columns; a text on one
-    line stands somewhere behind its key.
+    line stands somewhere behind its key, and what Python gave has no lines but its own.
     """
-    line, column = key.line or 1, key.column or 1
-    if "\n" in text.rstrip("\n"):
-        place = Place(key.file, line + 1, column + 2)
-        return circuit_of(name, Source(text, place, indent=column + 1))
-    return circuit_of(name, Source(text, key))
+    if key.line is None or "\n" not in text.rstrip("\n"):
+        return circuit_of(name, Source(text, key))
+    column = key.column or 1
+    place = Place(key.file, key.line + 1, column + 2)
+    return circuit_of(name, Source(text, place, indent=column + 1))
 
 
 def path_inside(file: str, folder: Path, place: Place) -> Path:

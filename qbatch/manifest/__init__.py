@@ -1,7 +1,7 @@
 """Manifests: YAML text to a frozen `Manifest`, all mistakes at once, each with file:line:column.
 
-Public: `load_manifest`, `parse_manifest`, `json_schema`, and the models. Imports PyYAML and
-pydantic, and nothing heavier.
+Public: `load_manifest`, `parse_manifest`, `sweep`, `json_schema`, and the models. Imports PyYAML
+and pydantic, and nothing heavier.
 """
 
 from __future__ import annotations
@@ -10,12 +10,20 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from qbatch.manifest.models import Manifest
+from qbatch.manifest.objects import sweep
 from qbatch.manifest.reading import load_manifest, load_sound_parts, parse_manifest
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
-__all__ = ["Manifest", "json_schema", "load_manifest", "load_sound_parts", "parse_manifest"]
+__all__ = [
+    "Manifest",
+    "json_schema",
+    "load_manifest",
+    "load_sound_parts",
+    "parse_manifest",
+    "sweep",
+]
 
 
 def json_schema(

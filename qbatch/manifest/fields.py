@@ -94,6 +94,7 @@ class Known:
         folder: The manifest's; paths are checked against it.
         sums: File that an observable names -> its sum, kept with a run; None: files must be there.
         sums_read: The same, filled while observables are read.
+        files_read: Paths of files that values name, filled while they are read.
         axes: Of all sweeps together.
         estimates: Names of all numbers of the analysis, which each point has.
         across: Names of all numbers across points.
@@ -105,6 +106,7 @@ class Known:
     folder: Path | None = None
     sums: Mapping[str, str] | None = None
     sums_read: dict[str, str] = field(default_factory=dict)
+    files_read: list[str] = field(default_factory=list)
     circuits: frozenset[str] | None = None
     backends: frozenset[str] | None = None
     axes: frozenset[str] | None = None
@@ -396,6 +398,8 @@ def check_path(value: str, info: ValidationInfo) -> str:
             raise wrong(_told_outside(known))
     if known.folder is not None and _leaves(value, known, known.folder):
         raise wrong(_told_outside(known))
+    if known.folder is not None:
+        known.files_read.append(value)
     return value
 
 

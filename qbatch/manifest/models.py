@@ -7,9 +7,9 @@ names in messages about unknown keys; docstrings' "Attributes" become an editor'
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import (
     BeforeValidator,
@@ -21,7 +21,6 @@ from pydantic import (
     model_validator,
 )
 
-from qbatch.errors import Place
 from qbatch.manifest.accuracy import Accuracy, AdaptiveShots, Shots
 from qbatch.manifest.analysis import Analysis, Check, Distribution, Intervals, Plot, Report
 from qbatch.manifest.axes import Axis, FileAxis, RandomAxis
@@ -56,7 +55,7 @@ from qbatch.manifest.fields import (
 )
 from qbatch.manifest.functions import named_function
 from qbatch.manifest.paths import SettingValues, is_time, put
-from qbatch.manifest.source import Source
+from qbatch.manifest.sourced import Sourced
 from qbatch.manifest.sweep import Override, Sample, Sweep, Where
 from qbatch.manifest.times import is_unquoted_time
 from qbatch.manifest.units import check_units
@@ -281,7 +280,7 @@ def _one_sweep(value: Any) -> Any:
     return (value,) if isinstance(value, Mapping) else value
 
 
-class Manifest(Model):
+class Manifest(Sourced):
     """A whole experiment.
 
     Attributes:
@@ -318,8 +317,41 @@ class Manifest(Model):
     checks: tuple[Check, ...] = ()
     report: Report = Report()
 
-    _source: Source | None = PrivateAttr(default=None)
     _sums: Mapping[str, str] = PrivateAttr(default_factory=dict)
+    #: Reads what is given in Python (`objects`, which knows of manifests, puts it here).
+    _read: ClassVar[Callable[..., Manifest]]
+
+    def __init__(
+        self,
+        *,
+        name: str,
+        circuits: Mapping[str, Any],
+        backends: Mapping[str, Any],
+        sweep: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = None,
+        folder: str | Path | None = None,
+        trust: bool = False,
+        **more: Any,
+    ) -> None:
+        """Make a manifest of objects, with the checks that a file has.
+
+        Args:
+            name: Of the experiment; names the run's folder.
+            circuits: Name -> Qiskit circuit, OpenQASM text, path, or a map as in a file.
+            backends: Name -> a map as in a file: ``{"provider": "local"}``.
+            sweep: As `qbatch.sweep` makes it, or several, whose union is run.
+            folder: Which paths are relative to and stay inside of; None: the current folder.
+            trust: Python circuits and analyses that the manifest names may run.
+            more: Every other key of a manifest: ``shots``, ``vars``, ``analysis``, ``checks``, …
+
+        Raises:
+            SourceErrors: Every mistake found, each at its argument.
+        """
+        given = {"name": name, "circuits": circuits, "backends": backends, "sweep": sweep}
+        data = {"qbatch": 1} | {key: one for key, one in given.items() if one is not None} | more
+        at = Path.cwd() if folder is None else Path(folder)
+        self.__setstate__(type(self)._read(data, at, trust=trust).__getstate__())
+
+    __init__.__pydantic_base_init__ = True  # type: ignore[attr-defined] # reading does not call it
 
     @model_validator(mode="wrap")
     @classmethod
@@ -343,35 +375,10 @@ class Manifest(Model):
         return made
 
     @property
-    def path(self) -> Path | None:
-        """The file it came from; None for text."""
-        return self._source.path if self._source else None
-
-    @property
-    def folder(self) -> Path:
-        """Which its paths are relative to, and stay inside of."""
-        return self._source.folder if self._source else Path()
-
-    @property
-    def text(self) -> str:
-        """The YAML as read, before overrides."""
-        return self._source.text if self._source else ""
-
-    @property
     def sums(self) -> Mapping[str, str]:
         """File that an observable names, or what made it -> the sum of products in it."""
         made = (each.sums for each in self.analysis.varying.values())
         return {**self._sums, **{key: text for sums in made for key, text in sums.items()}}
-
-    @property
-    def overrides(self) -> tuple[str, ...]:
-        """``path=value`` of each `-S`."""
-        return self._source.overrides if self._source else ()
-
-    @property
-    def trust(self) -> bool:
-        """True when Python circuits may run."""
-        return self._source.trust if self._source else False
 
     @property
     def accuracies(self) -> list[tuple[tuple[str | int, ...], Accuracy]]:
@@ -400,24 +407,3 @@ class Manifest(Model):
         """
         said = {**self.report.all_units, **dict.fromkeys(sorted(self.times), "s")}
         return with_units_made(self.analysis, self.vars, said)
-
-    def place_of(self, *loc: str | int) -> Place:
-        """Return where something stands: its key, or the item itself in a list.
-
-        Args:
-            loc: As in the file: ``"sweep", "matrix", "theta"``; the index of a single sweep may
-                be given or not. What does not exist is passed over.
-        """
-        if self._source is None:
-            return Place("<manifest>")
-        return self._source.place(self._source.trace(loc).key)
-
-    def place_of_value(self, *loc: str | int) -> Place:
-        """Return where the value of a key begins."""
-        if self._source is None:
-            return Place("<manifest>")
-        return self._source.place(self._source.trace(loc).value)
-
-    def excerpt(self, place: Place) -> str:
-        """Return the line of the manifest that `place` is on, secrets hidden; "" for none."""
-        return self._source.excerpt(place) if self._source else ""

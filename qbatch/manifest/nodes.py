@@ -176,3 +176,18 @@ class Members:
             raise TooMuchError(node, f"merges more than {MAX_VALUES:,} keys; write less")
         for name, member in more.items():
             names.setdefault(name, member)
+
+
+def arguments_in(root: Node, members: Members) -> dict[int, str]:
+    """Return where each node stands, as ``sweep.matrix.theta[2]``; the root is ""."""
+    found: dict[int, str] = {}
+    waiting = [(root, "")]
+    while waiting:
+        node, at = waiting.pop()
+        found[id(node)] = at
+        for name, (key, value) in members.of(node).items():
+            found[id(key)] = f"{at}.{name}".removeprefix(".")
+            waiting.append((value, found[id(key)]))
+        if isinstance(node, SequenceNode):
+            waiting += [(item, f"{at}[{i}]") for i, item in enumerate(node.value)]
+    return found

@@ -211,6 +211,7 @@ def read_manifest(source: Source) -> Manifest:
         raise _together(source, mistakes)
     manifest._source = source
     manifest._sums = dict(known.sums_read)
+    manifest._files = tuple(known.files_read)
     home = Home(source.folder, source.trust)
     for own in manifest.analysis.own.values():
         own.come_home(home)

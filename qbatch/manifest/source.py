@@ -16,7 +16,7 @@ from typing import Any
 from yaml.nodes import MappingNode, Node, SequenceNode
 
 from qbatch.errors import ManifestError, Place, SourceErrors
-from qbatch.manifest.nodes import Members, lines_of
+from qbatch.manifest.nodes import Members, arguments_in, lines_of
 from qbatch.manifest.syntax import Unreadable, compose
 from qbatch.notation import listed
 
@@ -91,6 +91,7 @@ class Source:
         override: Does `overrides` to the tree (`overrides.override`).
         sums: Of text that was kept with a run: file that an observable names -> the sum in it. So
             it is read wherever it lies, without the files that stood beside it. None: from there.
+        call: That the text was made of in Python: its arguments are the places; "": it was read.
     """
 
     file: str
@@ -101,11 +102,13 @@ class Source:
     trust: bool = False
     override: Override | None = None
     sums: Mapping[str, str] | None = None
+    call: str = ""
     _root: Node | None = field(default=None, repr=False, compare=False)
     #: id of a node that `-S` put in -> the flag.
     _origins: dict[int, str] = field(default_factory=dict, repr=False, compare=False)
     _members: Members = field(default_factory=Members, repr=False, compare=False)
     _lines: list[str] | None = field(default=None, repr=False, compare=False)
+    _arguments: dict[int, str] | None = field(default=None, repr=False, compare=False)
 
     def __getstate__(self) -> tuple[Any, ...]:
         """Leave the nodes behind: libyaml's marks do not pickle, and the text makes them again."""
@@ -118,6 +121,7 @@ class Source:
             self.trust,
             self.override,
             self.sums,
+            self.call,
         )
 
     def __setstate__(self, state: tuple[Any, ...]) -> None:
@@ -173,8 +177,17 @@ class Source:
         """Return where a node begins."""
         if id(node) in self._origins:
             return Place(self._origins[id(node)])
+        if self.call:
+            return self._argument(node)
         mark = node.start_mark
         return Place(self.file, mark.line + 1, mark.column + 1)
+
+    def _argument(self, node: Node) -> Place:
+        """Return the argument that a node was made of: ``Manifest(): backends.noisy.noise``."""
+        if self._arguments is None and self._root is not None:
+            self._arguments = arguments_in(self._root, self._members)
+        at = (self._arguments or {}).get(id(node))
+        return Place(f"{self.call}: {at}" if at else self.call)
 
     def excerpt(self, place: Place) -> str:
         """Return the line of the file that `place` is on, secrets hidden; "" when it is on none."""
@@ -190,6 +203,8 @@ class Source:
 
     def mistake(self, place: Place, problem: str) -> ManifestError:
         """Make the error for one mistake."""
+        if self.call:
+            problem = problem.removeprefix(f"{place.file.removeprefix(f'{self.call}: ')}: ")
         if len(problem) > _LONGEST_PROBLEM:
             problem = problem[:_LONGEST_PROBLEM] + "…"
         return ManifestError(place, problem, excerpt=self.excerpt(place))

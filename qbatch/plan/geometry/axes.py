@@ -33,6 +33,7 @@ from random import Random
 
 from qbatch.errors import ManifestError, Place, SourceError
 from qbatch.manifest.models import Axis, FileAxis, RandomAxis, Value
+from qbatch.manifest.spacing import evenly_spaced
 from qbatch.notation import did_you_mean, listed
 from qbatch.plan.identity import EXACT
 from qbatch.project import may_name, outside
@@ -108,12 +109,7 @@ def _finite(*numbers: float) -> None:
 
 def _linspace(start: float, stop: float, n: int) -> array[float]:
     _finite(start, stop, stop - start)
-    if n <= 1:
-        return array("d", [start] * n)
-    step = (stop - start) / (n - 1)
-    values = array("d", (i * step + start for i in range(n)))
-    values[-1] = stop
-    return values
+    return evenly_spaced(start, stop, n)
 
 
 def _geomspace(start: float, stop: float, n: int) -> array[float]:
