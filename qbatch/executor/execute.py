@@ -49,6 +49,7 @@ from qbatch.executor.steps import Steps
 from qbatch.executor.stop import Stop
 from qbatch.executor.tally import Tally
 from qbatch.job import JobState
+from qbatch.manifest import Manifest
 from qbatch.plan import Plan, SweepPoint
 from qbatch.plan.pinning.former import ids_of
 from qbatch.providers import Driver, GetsReady, Target
@@ -181,6 +182,15 @@ def _leaf(error: BaseException) -> BaseException:
     return error
 
 
+def _whence(manifest: Manifest, meta: Mapping[str, str]) -> dict[str, str]:
+    """Where a manifest stands; one made in Python stays that of the file it was saved as."""
+    folder = str(manifest.folder.absolute())
+    known = (meta.get("manifest"), meta.get("manifest_folder"))
+    if manifest.is_made and known == (manifest.text, folder):
+        return {}
+    return {"manifest_path": str(manifest.path or "<string>"), "manifest_folder": folder}
+
+
 class _Execution:
     """The execution of one run."""
 
@@ -196,14 +206,14 @@ class _Execution:
     def note_plan(self, targets: Mapping[str, Target]) -> None:
         """Keep what a reader needs to know of the plan."""
         manifest = self._plan.manifest
-        known = json.loads(self._engine.snapshot.meta().get("targets", "{}"))
+        meta = self._engine.snapshot.meta()
+        known = json.loads(meta.get("targets", "{}"))
         facts = {name: told for name, told in known.items() if name in manifest.backends}
         facts |= {name: asdict(target) for name, target in targets.items()}
         self._engine.snapshot.set_meta(
             name=manifest.name,
             manifest=manifest.text,
-            manifest_path=str(manifest.path or "<string>"),
-            manifest_folder=str(manifest.folder.absolute()),
+            **_whence(manifest, meta),
             overrides=json.dumps(list(manifest.overrides)),
             sums=json.dumps(dict(manifest.sums)),
             axes=json.dumps(list(self._plan.axes)),

@@ -65,7 +65,15 @@ from qbatch.plan import (
 from qbatch.plan.pricing.limits import check_units, dump_limits, limits_of
 from qbatch.plan.pricing.offer import Offer
 from qbatch.providers import Driver, Surroundings, Target
-from qbatch.snapshot import Run, Snapshot, check_owner, holder_of, run_folder_of, set_aside
+from qbatch.snapshot import (
+    Run,
+    Snapshot,
+    check_made,
+    check_owner,
+    holder_of,
+    run_folder_of,
+    set_aside,
+)
 from qbatch.state import state_folder
 
 Work = Callable[[], Awaitable[Run]]
@@ -218,6 +226,8 @@ def _free_folder(manifest: Manifest, options: Options) -> Path:
     """
     folder = Path(options.out) if options.out is not None else run_folder_of(manifest)
     check_owner(folder, manifest)
+    if manifest.is_made:
+        check_made(folder, manifest.name, manifest.to_yaml())
     holder = holder_of(folder)
     if holder is not None:
         raise RunLockedError(holder)

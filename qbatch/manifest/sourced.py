@@ -45,6 +45,11 @@ class Sourced(Model):
         """True when Python circuits may run."""
         return self._source.trust if self._source else False
 
+    @property
+    def is_made(self) -> bool:
+        """Whether it was made of objects in Python."""
+        return self._source is not None and bool(self._source.call)
+
     def place_of(self, *loc: str | int) -> Place:
         """Return where something stands: its key, or the item itself in a list.
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from qbatch.snapshot.folders import (
         RUNS,
         as_seen,
+        check_made,
         check_owner,
         find_run_folder,
         is_run_folder,
@@ -55,6 +56,7 @@ __all__ = [
     "StoredPoint",
     "Total",
     "as_seen",
+    "check_made",
     "check_owner",
     "find_run_folder",
     "holder_of",
@@ -73,8 +75,8 @@ _NAMES = {
     "attempts": "Attempt",
     "composites": "StoredComposite",
     "folders": (
-        "RUNS as_seen check_owner find_run_folder is_run_folder open_run owner_of run_folder_of "
-        "set_aside"
+        "RUNS as_seen check_made check_owner find_run_folder is_run_folder open_run owner_of "
+        "run_folder_of set_aside"
     ),
     "former": "Former",
     "held": "Held",

@@ -132,6 +132,26 @@ def check_owner(folder: Path, manifest: Owner) -> None:
     )
 
 
+def check_made(folder: Path, name: str, text: str) -> None:
+    """See that the run of a file is gone on with only by the manifest that the file holds.
+
+    Args:
+        folder: The run folder.
+        name: Of a manifest that was made in Python.
+        text: As which it would be saved.
+
+    Raises:
+        SnapshotError: The run is that of a file which holds another.
+    """
+    owner = owner_of(folder) if is_run_folder(folder) else None
+    if owner is None or not owner.is_file() or owner.read_text("utf-8", "replace") == text:
+        return
+    raise SnapshotError(
+        f"{folder}: the run of {as_seen(owner.resolve())} is kept here, and the manifest {name!r} "
+        "made in Python is another; give it another name, or a folder of its own with out="
+    )
+
+
 def _name_of(folder: Path) -> str:
     with _opened(folder) as known:
         return known.name
