@@ -173,7 +173,9 @@ class Sweep(Model):
         sample: Keeps some of the points.
         overrides: Changes values of some points.
         repeat: How often each point is run, with a seed of its own each time.
-        order: In which points run.
+        order: In which points run. Left out: as listed, a copy of each before the second of any;
+            interleave: mixed, so that no axis goes along with time; as-written: copies of a point
+            behind one another; random: listed, too, in an order that is drawn.
         seed: Root of every point's own seed.
     """
 
@@ -184,7 +186,7 @@ class Sweep(Model):
     sample: Annotated[tuple[Sample, ...], BeforeValidator(_as_tuple)] = ()
     overrides: tuple[Override, ...] = ()
     repeat: Annotated[Whole, Field(ge=1, le=MAX_VALUES)] = 1
-    order: Literal["interleave", "as-written", "random"] = "interleave"
+    order: Literal["interleave", "as-written", "random"] | None = None
     seed: Annotated[Whole, Field(ge=0, lt=2**63)] = 0
 
     _times: Mapping[str, tuple[Loc, str]] = PrivateAttr(default_factory=dict)

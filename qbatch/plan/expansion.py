@@ -289,7 +289,7 @@ def _grid(each: Draft, mistakes: Mistakes) -> Grid:
     ]
     after = clauses[len(excludes) :]
     dimensions = each.dimensions
-    if sweep.order == "interleave":
+    if sweep.order in (None, "interleave"):
         dimensions = tuple(sorted(dimensions, key=lambda d: d.names == ("backend",)))
     repeated = repeated_rows(dimensions, len(clauses), each.loc)
     blocks = [Block(dimensions, [*clauses, *repeated], (*each.loc, "matrix"))]

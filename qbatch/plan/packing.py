@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from qbatch.job import CompositeJob
 from qbatch.plan.identity import SweepPoint
+from qbatch.plan.turns import in_turn
 from qbatch.providers import Batch, Order, Target
 from qbatch.shots import Bounds, job_id, missing
 
@@ -118,11 +119,10 @@ def _pieces(
     pieces_of: PiecesOf | None,
     places: Iterable[int] | None,
 ) -> Iterator[tuple[SweepPoint, Piece]]:
-    for point in plan.bought(only, places=places):
-        if point.backend in targets:
-            bounds = targets[point.backend].bounds
-            for piece in pieces_of(point) if pieces_of else all_of(point, bounds):
-                yield point, piece
+    for point in in_turn(plan, targets, only, places=places):
+        bounds = targets[point.backend].bounds
+        for piece in pieces_of(point) if pieces_of else all_of(point, bounds):
+            yield point, piece
 
 
 def all_of(point: SweepPoint, bounds: Bounds) -> Iterator[Piece]:

@@ -156,9 +156,9 @@ class Points:
         tables = {grid.number: self._tables(grid) for grid in self.grids}
         for copy in range(max((grid.repeat for grid in self.grids), default=0)):
             for grid in self.grids:
-                if grid.order == "interleave" and copy < grid.repeat:
+                if grid.is_by_copy and copy < grid.repeat:
                     yield from grid.rows(tables[grid.number], range(copy, copy + 1))
-                elif grid.order != "interleave" and not copy:
+                elif not grid.is_by_copy and not copy:
                     yield from grid.rows(tables[grid.number])
 
     def points(self, *, are_written: bool = False) -> Iterator[SweepPoint]:

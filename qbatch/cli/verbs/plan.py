@@ -156,6 +156,7 @@ def _tell_json(
     from qbatch.cli.quotes import quotes_facts
     from qbatch.plan.calibrations import calibrations_facts
     from qbatch.plan.measured import bases_of, overhead_of, scales_in, settings_of_circuits
+    from qbatch.plan.turns import turns_facts
 
     facts: dict[str, Any] = {"name": made.manifest.name, **summary.to_dict()}
     facts |= {"prices": left.prices, "seconds": left.seconds}  # what is bought costs no more
@@ -171,7 +172,7 @@ def _tell_json(
             scales = {name: [*map(scales_in, each)] for name, each in settings.items()}
             facts["noise_scales"] = scales
             facts["overhead"] = overhead_of(made)
-    facts |= calibrations
+    facts |= calibrations | turns_facts(made)
     facts["why"] = {why.value: number for why, number in told.counts.items()}
     if all_points:
         facts["list"] = [_facts(reason) for reason in told.first]
@@ -221,6 +222,7 @@ def _tell(
     from qbatch.notation import whole
     from qbatch.plan.calibrations import many_calibrations, told_calibrations
     from qbatch.plan.measured import many_settings, told_settings
+    from qbatch.plan.turns import told_turns
 
     for line in (*many_settings(made), *many_calibrations(made, summary.shots)):
         say(click.style(line, fg="yellow"))
@@ -231,7 +233,7 @@ def _tell(
         points = left.points if made.has_bases else places
         rest = f"of that is left to run: {headline('', replace(left, points=points))}"
         say(rest if left.jobs else "nothing is left to run")
-    for line in (*told_settings(made), *told_calibrations(made)):
+    for line in (*told_settings(made), *told_calibrations(made), *told_turns(made)):
         say(line)
     rows = [
         [

@@ -9,11 +9,12 @@ Stages: matrix (with zip and the implied axes) → exclude → include → sampl
 - The `where` of every override judges the point before any override; of several, the last wins.
 - order `as-written`: axes as written, the first slowest (circuit, backend and shots, where not
   written, before, before and after them); copies of a point follow it at once.
-- order `interleave`: the copies outermost, one of every point before the second of any; then the
-  axes as written, but the backend fastest, so that a drift in time meets all alike.
+- without an order: the copies outermost, one of every point before the second of any; then the
+  axes as written, but the backend fastest.
+- order `interleave`: listed as without one; they are bought in another turn, see `plan.turns`.
 - order `random`: a permutation of all copies of all points, by the root seed.
 
-Of several sweeps, one comes after the other, except that interleaved ones take turns copy by copy.
+Of several sweeps, one comes after the other, except that those listed copy by copy take turns.
 """
 
 from __future__ import annotations
@@ -100,7 +101,7 @@ class Grid:
         samples: Sequence[tuple[Clause, Sample]] = (),
         overrides: Sequence[tuple[Clause, Override]] = (),
         repeat: int = 1,
-        order: Literal["interleave", "as-written", "random"] = "interleave",
+        order: Literal["interleave", "as-written", "random"] | None = None,
         seed: int = 0,
         has_shots_axis: bool = False,
     ) -> None:
@@ -111,6 +112,8 @@ class Grid:
         self.overrides = tuple(overrides)
         self.repeat = repeat
         self.order = order
+        #: One copy of every point is listed before the second of any.
+        self.is_by_copy = order in (None, "interleave")
         self.seed = seed
         self.override_bits = sum(clause.bit for clause, _ in overrides)
         self.copies = texts(range(1, repeat + 1), str)
@@ -210,7 +213,7 @@ class Grid:
 
         Args:
             variants: id of a block -> its layouts.
-            copies: Those of an interleaved sweep; None: all.
+            copies: Those of a sweep that is listed copy by copy; None: all.
         """
         if self.order == "random":
             yield from self._shuffled(variants)
