@@ -22,6 +22,7 @@ from pydantic import (
 )
 
 from qbatch.manifest.accuracy import Accuracy, AdaptiveShots, Shots
+from qbatch.manifest.allocation import Allocation, check_allocation
 from qbatch.manifest.analysis import Analysis, Check, Distribution, Intervals, Plot, Report
 from qbatch.manifest.axes import Axis, FileAxis, RandomAxis
 from qbatch.manifest.budget import Budget
@@ -293,6 +294,8 @@ class Manifest(Sourced):
         backends: Name -> backend.
         sweeps: One sweep, or a list whose union is run.
         shots: Of each point, unless `shots` is an axis; or the accuracy that they are to give.
+        allocate: How the shots of a point's settings are spread: evenly, `shots` each; or the same
+            sum by_weight, so that the standard errors of observables are least.
         run: How the run is conducted.
         budget: The most that may be spent.
         analysis: Counts to numbers.
@@ -311,6 +314,7 @@ class Manifest(Sourced):
         tuple[Sweep, ...], BeforeValidator(_one_sweep), Field(min_length=1, alias="sweep")
     ] = (Sweep(),)
     shots: Shots = 1024
+    allocate: Allocation = "evenly"
     run: RunSettings = RunSettings()
     budget: Budget = Budget()
     analysis: Analysis = Analysis()
@@ -371,6 +375,7 @@ class Manifest(Sourced):
                     mistakes.add((*numbers[name], AT_KEY), wrong(problem))
         made = check_beside(data, handler, mistakes)
         if known_to(info).sums is None:  # what was kept with a run must be readable
+            check_allocation(made.allocate, made.analysis, made.sweeps, made.accuracies)
             check_units(made.report, made.times, made.analysis, made.vars, made.checks)
         return made
 

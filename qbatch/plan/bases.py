@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from qbatch.bases import Setting, scale_text
 from qbatch.errors import QbatchError
+from qbatch.plan.weights import Weight, variances_of
 
 if TYPE_CHECKING:
     from qbatch.circuit import Circuit
@@ -55,10 +56,12 @@ class Measured(NamedTuple):
     Attributes:
         setting: With what it is measured.
         program: The circuit, folded, and with gates before its measurements.
+        weight: What it weighs among the settings of its point; of a calibration nothing.
     """
 
     setting: Setting
     program: Circuit
+    weight: Weight = Weight(0.0)
 
 
 def may_rotate(manifest: Manifest) -> bool:
@@ -102,6 +105,8 @@ class Measurements:
         self._analysis = manifest.analysis
         self._as_written = _needs_as_written(manifest)
         self._bases: dict[tuple[Sums, Registers], tuple[Basis, ...]] = {}
+        #: Of the same: by how much a shot in each of these bases varies.
+        self._variances: dict[tuple[Sums, Registers], tuple[float, ...]] = {}
         self._made: dict[tuple[Sums, str], tuple[Measured, ...]] = {}
         self._rotated: dict[tuple[str, Setting], Circuit] = {}
         self._scales = scales_of(manifest)
@@ -196,20 +201,34 @@ class Measurements:
         key = (*analysis.observables.values(),), registers
         if key not in self._bases:
             self._bases[key] = self._bases_for(analysis, registers)
+            sums = _sums(analysis, registers)
+            self._variances[key] = variances_of([*sums.values()], self._bases[key])
         scales: Sequence[float] = (1.0,)
         if self._scales and self.whole(circuit).facts.measured_bits:
             scales = [*self._at_scales(self.whole(circuit))]
         found = []
-        for scale in scales:
-            for basis in self._bases[key]:
+        amplified = self._amplified(scales)
+        for scale, factor in zip(scales, amplified, strict=True):
+            for basis, variance in zip(self._bases[key], self._variances[key], strict=True):
                 setting = Setting(basis.text, scale)
+                weight = Weight(variance * factor, keeps=self._as_written and not basis.text)
                 try:
-                    found.append(Measured(setting, self.program(circuit, setting)))
+                    found.append(Measured(setting, self.program(circuit, setting), weight))
                 except ValueError as error:
                     raise _refusal(circuit, _sums(analysis, registers), basis, error) from error
         calibrations = [Setting(prepared=text) for text in self._prepared(self.whole(circuit))]
         found += [Measured(setting, self.program(circuit, setting)) for setting in calibrations]
         return tuple(found)
+
+    def _amplified(self, scales: Sequence[float]) -> Sequence[float]:
+        """Tell by how much what is measured at each scale varies in all numbers made of it."""
+        zne = self._analysis.mitigation.zne
+        if zne is None or len(scales) < 2:
+            return [1.0] * len(scales)
+        from qbatch.result.extrapolation import shares
+
+        raw = (float(scale == 1) for scale in scales)
+        return [own + share**2 for own, share in zip(raw, shares(scales, zne.fit), strict=True)]
 
     def _prepared(self, circuit: Circuit) -> Sequence[str]:
         """Return what the calibrations of a circuit prepare; none where it measures nothing.

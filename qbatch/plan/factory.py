@@ -17,7 +17,8 @@ from qbatch.circuit.facts import FORMAT
 from qbatch.errors import QbatchError
 from qbatch.manifest.models import Value
 from qbatch.manifest.paths import SettingValues, setting_axis, settings_of
-from qbatch.plan.bases import Measurements, axes_of_observables, has_settings
+from qbatch.plan.allocation import spread_over
+from qbatch.plan.bases import Measured, Measurements, axes_of_observables, has_settings
 from qbatch.plan.columns import Columns
 from qbatch.plan.geometry.grid import Block
 from qbatch.plan.geometry.resolving import OWN
@@ -199,7 +200,8 @@ class Factory:
             return layout
         backend, settings = layout.backend, layout.settings
         measured = []
-        for with_what, program in found:
+        shots = iter(self._shots(layout, found))
+        for with_what, program, _ in found:
             key = self._setting(backend, settings, program, layout.seed)
             prefix = prefix_hash(self._backend(backend, settings)[1], program.facts.content)
             made = layout
@@ -207,8 +209,20 @@ class Factory:
                 made = layout.calibrated_with(with_what, program, key, prefix, self._calibrated)
             elif with_what.text:
                 made = layout.measured_with(with_what, program, key, prefix)
+            if not with_what.prepared:
+                made = replace(made, shots=next(shots))
             measured.append(made)
         return replace(layout, measured=tuple(measured))
+
+    def _shots(
+        self, layout: Layout, found: Sequence[Measured]
+    ) -> Sequence[tuple[int, Sequence[int]]]:
+        """Return the shots of each setting but calibrations, in their order."""
+        weights = [each.weight for each in found if not each.setting.prepared]
+        if self._manifest.allocate == "evenly":
+            return [layout.shots] * len(weights)
+        at, column = layout.shots
+        return [(at, each) for each in spread_over(column, weights)]
 
     def _making(self, columns: Collection[str]) -> list[str]:
         """Name the axes of which observables are made."""

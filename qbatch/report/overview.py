@@ -305,7 +305,7 @@ class Overview:
         share.completed += job.state is JobState.COMPLETED
         if point.used:
             share.measured += 1
-            if point.done < point.shots and job.state is not JobState.COMPLETED:
+            if point.is_short and job.state is not JobState.COMPLETED:
                 is_counted = bool(point.same_as)
                 self.in_part = self.in_part.and_one(
                     point.counted, point.asked, is_counted=is_counted

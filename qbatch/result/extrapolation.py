@@ -144,11 +144,19 @@ def widened(scales: Sequence[float], fit: str) -> float:
 
     All values having the same error; of a decay the line's, than which it is not better.
     """
+    return math.hypot(*shares(scales, fit))
+
+
+def shares(scales: Sequence[float], fit: str) -> list[float]:
+    """Tell with which weight the value at each scale stands in that at scale 0.
+
+    All values having the same error; of a decay those of a line.
+    """
     import numpy as np
 
-    at, same = np.array(sorted(scales), dtype=float), np.ones(len(scales))
+    at, same = np.array(scales, dtype=float), np.ones(len(scales))
     curve = _polynomial(at, same, same, len(at) if fit == "richardson" else 2)
-    return float(np.linalg.norm(curve.weights))
+    return [*map(float, curve.weights)]
 
 
 @dataclass(frozen=True, slots=True)

@@ -206,6 +206,8 @@ class PointResult:
     @property
     def sampled(self) -> int:
         """Shots that its numbers come from; while there are none yet, those that are asked for."""
+        if self.are_uneven and not self.missing:
+            return round(sum(each.done for each in self._own) / len(self._own)) or self.shots
         return self.used or self.shots
 
     @property
@@ -214,7 +216,30 @@ class PointResult:
         if self.used and self.missing:
             several = len(self.settings) + len(self.forgotten)
             return f"{self.state}: {several - len(self.missing)} of {several} settings measured"
+        if self.are_uneven:
+            return in_words(self.state, sum(each.done for each in self._own), self._asked)
         return in_words(self.state, self.done, self.shots)
+
+    @property
+    def are_uneven(self) -> bool:
+        """Whether its settings ask for different numbers of shots, calibrations left out."""
+        return len({each.shots for each in self._own}) > 1
+
+    @property
+    def is_short(self) -> bool:
+        """Whether it has fewer shots than it asks for, in some setting."""
+        if not self.are_uneven:
+            return self.done < self.shots
+        return not self.done or any(each.done < each.shots for each in self._own)
+
+    @property
+    def _own(self) -> list[PointResult]:
+        """Its settings but calibrations."""
+        return [each for each in self.settings if not is_calibration(each.basis)]
+
+    @property
+    def _asked(self) -> int:
+        return sum(each.shots for each in self._own)
 
     @property
     def point_id(self) -> str:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import groupby
 
-from qbatch.bases import SETTING_NAMES, point_of
+from qbatch.bases import SETTING_NAMES, is_calibration, point_of
 from qbatch.job import Job
 from qbatch.snapshot.point_rows import job_of
 from qbatch.snapshot.points import PointResult
@@ -35,6 +35,12 @@ def as_points(
         yield as_point([*together], forgotten.get(name, ()))
 
 
+def _shots_of(settings: Sequence[PointResult]) -> int:
+    """Shots asked for of each of these, calibrations left out; where they differ, on average."""
+    found = [each.shots for each in settings if not is_calibration(each.basis)]
+    return round(sum(found) / len(found)) if found else settings[0].shots
+
+
 def as_point(settings: Sequence[PointResult], forgotten: tuple[str, ...] = ()) -> PointResult:
     """Return the point of which these are all settings, but for those that were forgotten."""
     first = settings[0]
@@ -44,6 +50,7 @@ def as_point(settings: Sequence[PointResult], forgotten: tuple[str, ...] = ()) -
     return replace(
         first,
         name=point_of(first.name),
+        shots=_shots_of(settings),
         parameters={name: v for name, v in first.parameters.items() if name not in SETTING_NAMES},
         job=job_of([*(each.job for each in settings), *(Job("") for _ in forgotten)], first.job.id),
         same_as=point_of(same_as),

@@ -154,6 +154,7 @@ def _tell_json(
     all_points: bool,
 ) -> None:
     from qbatch.cli.quotes import quotes_facts
+    from qbatch.plan.allocation import allocations_facts
     from qbatch.plan.calibrations import calibrations_facts
     from qbatch.plan.measured import bases_of, overhead_of, scales_in, settings_of_circuits
     from qbatch.plan.turns import turns_facts
@@ -172,7 +173,7 @@ def _tell_json(
             scales = {name: [*map(scales_in, each)] for name, each in settings.items()}
             facts["noise_scales"] = scales
             facts["overhead"] = overhead_of(made)
-    facts |= calibrations | turns_facts(made)
+    facts |= allocations_facts(made) | calibrations | turns_facts(made)
     facts["why"] = {why.value: number for why, number in told.counts.items()}
     if all_points:
         facts["list"] = [_facts(reason) for reason in told.first]
@@ -220,6 +221,7 @@ def _tell(
     from qbatch.cli.quotes import quotes_table
     from qbatch.cli.words import headline
     from qbatch.notation import whole
+    from qbatch.plan.allocation import told_allocations
     from qbatch.plan.calibrations import many_calibrations, told_calibrations
     from qbatch.plan.measured import many_settings, told_settings
     from qbatch.plan.turns import told_turns
@@ -233,7 +235,8 @@ def _tell(
         points = left.points if made.has_bases else places
         rest = f"of that is left to run: {headline('', replace(left, points=points))}"
         say(rest if left.jobs else "nothing is left to run")
-    for line in (*told_settings(made), *told_calibrations(made), *told_turns(made)):
+    settings = (*told_settings(made), *told_allocations(made), *told_calibrations(made))
+    for line in (*settings, *told_turns(made)):
         say(line)
     rows = [
         [

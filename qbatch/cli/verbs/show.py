@@ -174,6 +174,9 @@ def _shots(point: PointResult) -> str:
     used = point.used
     told = f" wanted, {whole(used)} used" if used not in (0, point.shots) else ""
     settings = [each for each in point.settings if not is_calibration(each.basis)]
+    if point.are_uneven:
+        wanted = sum(each.shots for each in settings)
+        return f"{whole(wanted)} in {len(settings)} settings, {whole(used)} or more used of each"
     several = f", in each of {len(settings)} settings" if len(settings) > 1 else ""
     return f"{whole(point.shots)}{told}{several}"
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from qbatch.bases import point_of
 from qbatch.manifest.paths import SettingValues
+from qbatch.plan.allocation import Spread
 from qbatch.plan.packing import PiecesOf, pack, size_of
 from qbatch.providers import Order, Price, Target
 from qbatch.shots import ANY, cut
@@ -296,9 +297,12 @@ def _counted(plan: Points) -> Histogram:
         for block, mask, values, count in grid.groups(names):
             variant = {name: value for name, value in values.items() if name != "shots"}
             layout = plan.factory.layout(grid, block, variant, mask)
-            at, column = layout.shots
-            shots = int(values["shots"]) if at >= 0 else column[0]
             for setting in layout.each:
+                at, column = setting.shots
+                shots = column[0]
+                if at >= 0:
+                    shots = int(values["shots"])
+                    shots = column.of(shots) if isinstance(column, Spread) else shots
                 found.setdefault(kind_of(setting), Counter())[shots] += count * grid.repeat
     return found
 

@@ -1,0 +1,208 @@
+"""``allocate: by_weight``: a point's shots, spread over its settings by what these tell.
+
+A setting that tells terms of coefficients c of an observable has, over states of which nothing is
+known, the variance Σc² a shot: its terms are ±1, and independent in the mixed state. The variance
+of the sum is Σ w/n over the settings, w their variances and n their shots, and least, for one sum
+of shots, where n is as √w (Neyman 1934). Of several observables the variances are added up; of
+mitigated numbers each setting's counts by the square of its weight in the extrapolation.
+
+Rules: the sum of the shots stays what it is evenly; each setting has at least a tenth of `shots`,
+for an interval needs some; what outcomes themselves are read from keeps `shots`. A setting's
+content does not depend on how many shots of it are wanted, so what was bought counts.
+"""
+
+from __future__ import annotations
+
+import heapq
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple, overload
+
+from qbatch.bases import AS_WRITTEN, Setting
+from qbatch.notation import listed, whole
+from qbatch.plan.weights import Weight
+
+if TYPE_CHECKING:
+    from qbatch.plan.points import Points
+
+#: The least share of `shots` that a setting has.
+LEAST = 0.1
+
+#: Settings that are named.
+_SHOWN = 12
+
+
+def allocated(weights: Sequence[Weight], shots: int) -> tuple[int, ...]:
+    """Spread a sum of shots over settings, so that the variance is the least there can be.
+
+    Args:
+        weights: Of each setting.
+        shots: Of each, evenly; the sum is so many for each.
+
+    >>> allocated([Weight(9.0), Weight(1.0)], 1000)
+    (1500, 500)
+    >>> allocated([Weight(1.0), Weight(0.0)], 1000)
+    (1900, 100)
+    """
+    variances = [each.variance for each in weights]
+    total = shots * len(variances)
+    if not sum(variances):
+        return (shots,) * len(variances)
+    tenth = max(1, math.ceil(LEAST * shots))
+    least = [shots if each.keeps else tenth for each in weights]
+    # A shot more is bought where it lowers the variance by a price, which is to be found.
+    low, high = (sum(map(math.sqrt, variances)) / total) ** 2 / 4, max(variances)
+    while high - low > 1e-15 * high:
+        middle = (low + high) / 2
+        if middle in (low, high):
+            break
+        if sum(_bought(variances, least, middle)) > total:
+            low = middle
+        else:
+            high = middle
+    found = _bought(variances, least, high)
+    gains = [(-_gain(v, n), at) for at, (v, n) in enumerate(zip(variances, found, strict=True))]
+    heapq.heapify(gains)
+    for _ in range(total - sum(found)):
+        _, at = heapq.heappop(gains)
+        found[at] += 1
+        heapq.heappush(gains, (-_gain(variances[at], found[at]), at))
+    return tuple(found)
+
+
+def _gain(variance: float, shots: int) -> float:
+    """By how much a shot more lowers the variance."""
+    return variance / (shots * (shots + 1))
+
+
+def _bought(variances: Sequence[float], least: Sequence[int], price: float) -> list[int]:
+    """How many shots each setting has, if one is bought where it gains more than `price`."""
+    return [
+        max(low, math.floor(0.5 + math.sqrt(0.25 + variance / price)))
+        for variance, low in zip(variances, least, strict=True)
+    ]
+
+
+class Spread(Sequence[int]):
+    """A setting's shots in place of a column of `shots`.
+
+    Args:
+        shots: The column.
+        weights: Of all settings of the point.
+        at: Which of them it is.
+        made: Shots -> what `allocated` says, shared by the settings.
+    """
+
+    __slots__ = ("_at", "_made", "_shots", "_weights")
+
+    def __init__(
+        self,
+        shots: Sequence[int],
+        weights: Sequence[Weight],
+        at: int,
+        made: dict[int, tuple[int, ...]],
+    ) -> None:
+        self._shots, self._weights, self._at, self._made = shots, weights, at, made
+
+    def __len__(self) -> int:
+        return len(self._shots)
+
+    @overload
+    def __getitem__(self, index: int) -> int: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[int]: ...
+    def __getitem__(self, index: int | slice) -> Any:
+        if isinstance(index, slice):
+            return [self.of(shots) for shots in self._shots[index]]
+        return self.of(self._shots[index])
+
+    def of(self, shots: int) -> int:
+        """Return how many it has where `shots` are asked for."""
+        if shots not in self._made:
+            self._made[shots] = allocated(self._weights, shots)
+        return self._made[shots][self._at]
+
+
+def spread_over(shots: Sequence[int], weights: Sequence[Weight]) -> list[Sequence[int]]:
+    """Return a column of shots as each setting of these weights has it."""
+    made: dict[int, tuple[int, ...]] = {}
+    return [Spread(shots, weights, at, made) for at in range(len(weights))]
+
+
+class Told(NamedTuple):
+    """How the shots of a circuit's points are spread.
+
+    Attributes:
+        shots: Setting -> the fewest and the most that points have of it.
+        errors: The standard error as a share of that with even shots, smallest and largest, if
+            every setting's shots vary as its terms do in the mixed state.
+    """
+
+    shots: Mapping[Setting, tuple[int, int]]
+    errors: tuple[float, float]
+
+
+def allocations_of(plan: Points) -> dict[str, Told]:
+    """Return how shots are spread, of each circuit of which some are."""
+    found: dict[str, Told] = {}
+    if plan.manifest.allocate == "evenly" or plan.factory.measurements is None:
+        return found
+    for layout in plan.variant_layouts():
+        measured = plan.factory.measurements.of(layout.program, layout.shared)
+        several = [each for each in measured if not each.setting.prepared]
+        if len(several) < 2:
+            continue
+        weights = [each.weight for each in several]
+        _, column = layout.shots
+        for shots in dict.fromkeys(column[at] for at in range(len(column))):
+            spread = allocated(weights, shots)
+            error = _share(weights, spread, shots)
+            before = found.get(layout.circuit, Told({}, (error, error)))
+            told = dict(before.shots)
+            for each, n in zip(several, spread, strict=True):
+                low, high = told.get(each.setting, (n, n))
+                told[each.setting] = min(low, n), max(high, n)
+            errors = min(before.errors[0], error), max(before.errors[1], error)
+            found[layout.circuit] = Told(told, errors)
+    return found
+
+
+def _share(weights: Sequence[Weight], spread: Sequence[int], shots: int) -> float:
+    """The standard error of a spread as a share of that with even shots."""
+    even = math.fsum(each.variance for each in weights) / shots
+    mine = math.fsum(each.variance / n for each, n in zip(weights, spread, strict=True))
+    return math.sqrt(mine / even) if even else 1.0
+
+
+def told_allocations(plan: Points) -> Iterator[str]:
+    """Say how the shots of each circuit are spread: sentences."""
+    found = allocations_of(plan)
+    if plan.manifest.allocate != "evenly" and not found:
+        yield "allocate: by_weight changes nothing here: each point is measured in one setting"
+    for name, told in found.items():
+        each = [f"{setting.text or AS_WRITTEN} {_range(*n)}" for setting, n in told.shots.items()]
+        low, high = (f"{error:.2f}" for error in told.errors)
+        errors = low if low == high else f"{low} to {high}"
+        yield (
+            f"circuit {name!r}: shots are spread by weight: {listed(each, _SHOWN)}; if nothing is "
+            f"known of the state, standard errors are {errors} times those of even shots"
+        )
+
+
+def _range(low: int, high: int) -> str:
+    return whole(low) if low == high else f"{whole(low)} to {whole(high)}"
+
+
+def allocations_facts(plan: Points) -> dict[str, Any]:
+    """Return what ``plan --json`` tells of it; empty where shots are even."""
+    found = allocations_of(plan)
+    if not found:
+        return {}
+    facts = {
+        name: {
+            "shots": {setting.text: [*n] for setting, n in told.shots.items()},
+            "errors": [*told.errors],
+        }
+        for name, told in found.items()
+    }
+    return {"allocation": facts}
