@@ -77,6 +77,10 @@ class FakePoint:
         return ()
 
     @property
+    def is_short(self) -> bool:
+        return self.done < self.shots
+
+    @property
     def counted(self) -> int:
         return 0 if self.same_as else self.done
 
