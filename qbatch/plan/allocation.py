@@ -1,132 +1,20 @@
-"""``allocate: by_weight``: a point's shots, spread over its settings by what these tell.
-
-A setting that tells terms of coefficients c of an observable has, over states of which nothing is
-known, the variance Σc² a shot: its terms are ±1, and independent in the mixed state. The variance
-of the sum is Σ w/n over the settings, w their variances and n their shots, and least, for one sum
-of shots, where n is as √w (Neyman 1934). Of several observables the variances are added up; of
-mitigated numbers each setting's counts by the square of its weight in the extrapolation.
-
-Rules: the sum of the shots stays what it is evenly; each setting has at least a tenth of `shots`,
-for an interval needs some; what outcomes themselves are read from keeps `shots`. A setting's
-content does not depend on how many shots of it are wanted, so what was bought counts.
-"""
+"""What a plan tells of shots that are spread over settings by weight (see `weights`)."""
 
 from __future__ import annotations
 
-import heapq
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple, overload
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from qbatch.bases import AS_WRITTEN, Setting
 from qbatch.notation import listed, whole
-from qbatch.plan.weights import Weight
+from qbatch.plan.weights import Weight, allocated
 
 if TYPE_CHECKING:
     from qbatch.plan.points import Points
 
-#: The least share of `shots` that a setting has.
-LEAST = 0.1
-
 #: Settings that are named.
 _SHOWN = 12
-
-
-def allocated(weights: Sequence[Weight], shots: int) -> tuple[int, ...]:
-    """Spread a sum of shots over settings, so that the variance is the least there can be.
-
-    Args:
-        weights: Of each setting.
-        shots: Of each, evenly; the sum is so many for each.
-
-    >>> allocated([Weight(9.0), Weight(1.0)], 1000)
-    (1500, 500)
-    >>> allocated([Weight(1.0), Weight(0.0)], 1000)
-    (1900, 100)
-    """
-    variances = [each.variance for each in weights]
-    total = shots * len(variances)
-    if not sum(variances):
-        return (shots,) * len(variances)
-    tenth = max(1, math.ceil(LEAST * shots))
-    least = [shots if each.keeps else tenth for each in weights]
-    # A shot more is bought where it lowers the variance by a price, which is to be found.
-    low, high = (sum(map(math.sqrt, variances)) / total) ** 2 / 4, max(variances)
-    while high - low > 1e-15 * high:
-        middle = (low + high) / 2
-        if middle in (low, high):
-            break
-        if sum(_bought(variances, least, middle)) > total:
-            low = middle
-        else:
-            high = middle
-    found = _bought(variances, least, high)
-    gains = [(-_gain(v, n), at) for at, (v, n) in enumerate(zip(variances, found, strict=True))]
-    heapq.heapify(gains)
-    for _ in range(total - sum(found)):
-        _, at = heapq.heappop(gains)
-        found[at] += 1
-        heapq.heappush(gains, (-_gain(variances[at], found[at]), at))
-    return tuple(found)
-
-
-def _gain(variance: float, shots: int) -> float:
-    """By how much a shot more lowers the variance."""
-    return variance / (shots * (shots + 1))
-
-
-def _bought(variances: Sequence[float], least: Sequence[int], price: float) -> list[int]:
-    """How many shots each setting has, if one is bought where it gains more than `price`."""
-    return [
-        max(low, math.floor(0.5 + math.sqrt(0.25 + variance / price)))
-        for variance, low in zip(variances, least, strict=True)
-    ]
-
-
-class Spread(Sequence[int]):
-    """A setting's shots in place of a column of `shots`.
-
-    Args:
-        shots: The column.
-        weights: Of all settings of the point.
-        at: Which of them it is.
-        made: Shots -> what `allocated` says, shared by the settings.
-    """
-
-    __slots__ = ("_at", "_made", "_shots", "_weights")
-
-    def __init__(
-        self,
-        shots: Sequence[int],
-        weights: Sequence[Weight],
-        at: int,
-        made: dict[int, tuple[int, ...]],
-    ) -> None:
-        self._shots, self._weights, self._at, self._made = shots, weights, at, made
-
-    def __len__(self) -> int:
-        return len(self._shots)
-
-    @overload
-    def __getitem__(self, index: int) -> int: ...
-    @overload
-    def __getitem__(self, index: slice) -> Sequence[int]: ...
-    def __getitem__(self, index: int | slice) -> Any:
-        if isinstance(index, slice):
-            return [self.of(shots) for shots in self._shots[index]]
-        return self.of(self._shots[index])
-
-    def of(self, shots: int) -> int:
-        """Return how many it has where `shots` are asked for."""
-        if shots not in self._made:
-            self._made[shots] = allocated(self._weights, shots)
-        return self._made[shots][self._at]
-
-
-def spread_over(shots: Sequence[int], weights: Sequence[Weight]) -> list[Sequence[int]]:
-    """Return a column of shots as each setting of these weights has it."""
-    made: dict[int, tuple[int, ...]] = {}
-    return [Spread(shots, weights, at, made) for at in range(len(weights))]
 
 
 class Told(NamedTuple):

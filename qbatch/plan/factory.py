@@ -17,7 +17,6 @@ from qbatch.circuit.facts import FORMAT
 from qbatch.errors import QbatchError
 from qbatch.manifest.models import Value
 from qbatch.manifest.paths import SettingValues, setting_axis, settings_of
-from qbatch.plan.allocation import spread_over
 from qbatch.plan.bases import Measured, Measurements, axes_of_observables, has_settings
 from qbatch.plan.columns import Columns
 from qbatch.plan.geometry.grid import Block
@@ -42,6 +41,7 @@ from qbatch.plan.layout import (
     written_format,
 )
 from qbatch.plan.settings import concerns
+from qbatch.plan.weights import spread_over
 
 if TYPE_CHECKING:
     from qbatch.circuit import Circuit, CircuitSource

@@ -24,9 +24,8 @@ from qbatch.notation import whole
 from qbatch.snapshot.attempts import Attempt, instant
 from qbatch.snapshot.estimates import read_estimates
 from qbatch.snapshot.reading import checked
-from qbatch.snapshot.schema import (
-    StoredPoint,
-)
+from qbatch.snapshot.schema import StoredPoint
+from qbatch.snapshot.uneven import uneven_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -206,40 +205,20 @@ class PointResult:
     @property
     def sampled(self) -> int:
         """Shots that its numbers come from; while there are none yet, those that are asked for."""
-        if self.are_uneven and not self.missing:
-            return round(sum(each.done for each in self._own) / len(self._own)) or self.shots
-        return self.used or self.shots
+        uneven = uneven_of(self.settings)
+        used = self.used if uneven is None or self.missing else uneven.mean
+        return used or self.shots
 
     @property
     def state_in_words(self) -> str:
         """Its state; of a point that has some of its shots or settings, not all, how many."""
-        if self.used and self.missing:
-            several = len(self.settings) + len(self.forgotten)
-            return f"{self.state}: {several - len(self.missing)} of {several} settings measured"
-        if self.are_uneven:
-            return in_words(self.state, sum(each.done for each in self._own), self._asked)
-        return in_words(self.state, self.done, self.shots)
-
-    @property
-    def are_uneven(self) -> bool:
-        """Whether its settings ask for different numbers of shots, calibrations left out."""
-        return len({each.shots for each in self._own}) > 1
+        return _state_in_words(self)
 
     @property
     def is_short(self) -> bool:
         """Whether it has fewer shots than it asks for, in some setting."""
-        if not self.are_uneven:
-            return self.done < self.shots
-        return not self.done or any(each.done < each.shots for each in self._own)
-
-    @property
-    def _own(self) -> list[PointResult]:
-        """Its settings but calibrations."""
-        return [each for each in self.settings if not is_calibration(each.basis)]
-
-    @property
-    def _asked(self) -> int:
-        return sum(each.shots for each in self._own)
+        uneven = uneven_of(self.settings)
+        return self.done < self.shots if uneven is None else not self.done or uneven.is_short
 
     @property
     def point_id(self) -> str:
@@ -404,6 +383,15 @@ def jobs_of(points: Iterable[PointResult]) -> Iterator[PointResult]:
             if part.ordinal not in met:
                 met.add(part.ordinal)
                 yield part
+
+
+def _state_in_words(point: PointResult) -> str:
+    if point.used and point.missing:
+        several = len(point.settings) + len(point.forgotten)
+        return f"{point.state}: {several - len(point.missing)} of {several} settings measured"
+    uneven = uneven_of(point.settings)
+    told = (point.done, point.shots) if uneven is None else (uneven.done, uneven.asked)
+    return in_words(point.state, *told)
 
 
 def in_words(state: JobState, done: int, wanted: int) -> str:

@@ -15,6 +15,7 @@ from qbatch.bases import SETTING_NAMES, is_calibration, point_of
 from qbatch.job import Job
 from qbatch.snapshot.point_rows import job_of
 from qbatch.snapshot.points import PointResult
+from qbatch.snapshot.uneven import uneven_of
 
 
 def as_settings(points: Iterable[PointResult]) -> Iterator[PointResult]:
@@ -37,8 +38,9 @@ def as_points(
 
 def _shots_of(settings: Sequence[PointResult]) -> int:
     """Shots asked for of each of these, calibrations left out; where they differ, on average."""
-    found = [each.shots for each in settings if not is_calibration(each.basis)]
-    return round(sum(found) / len(found)) if found else settings[0].shots
+    uneven = uneven_of(settings)
+    own = [each for each in settings if not is_calibration(each.basis)]
+    return (own or settings)[0].shots if uneven is None else round(uneven.asked / uneven.settings)
 
 
 def as_point(settings: Sequence[PointResult], forgotten: tuple[str, ...] = ()) -> PointResult:

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from plan_making import mistakes_of, plan_of
 
 from qbatch.plan import Plan
-from qbatch.plan.allocation import Weight, allocated, allocations_of, told_allocations
+from qbatch.plan.allocation import allocations_of, told_allocations
+from qbatch.plan.weights import Weight, allocated
 
 BELL = """OPENQASM 3.0;
 include "stdgates.inc";

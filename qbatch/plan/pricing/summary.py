@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from qbatch.bases import point_of
 from qbatch.manifest.paths import SettingValues
-from qbatch.plan.allocation import Spread
 from qbatch.plan.packing import PiecesOf, pack, size_of
+from qbatch.plan.weights import Spread
 from qbatch.providers import Order, Price, Target
 from qbatch.shots import ANY, cut
 
