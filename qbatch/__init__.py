@@ -10,6 +10,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from qbatch.api.comparing import Difference, diff
+    from qbatch.api.running import offer, run, run_async
+    from qbatch.api.runs import Run, open_run
+    from qbatch.api.status import Status, status
     from qbatch.errors import (
         NotAgreed,
         NotApproved,
@@ -18,50 +22,73 @@ if TYPE_CHECKING:
         QbatchError,
         SourceErrors,
     )
-    from qbatch.executor import run, run_async
     from qbatch.manifest import Manifest, load_manifest, sweep
-    from qbatch.plan import expand
+    from qbatch.plan import Plan, expand
+    from qbatch.plan.pricing.offer import Offer
     from qbatch.report import render
-    from qbatch.result import bits
-    from qbatch.snapshot import open_run
+    from qbatch.report.figures import Figure
+    from qbatch.result import Estimate, bits
+    from qbatch.snapshot.points import PointResult
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "Difference",
+    "Estimate",
+    "Figure",
     "Manifest",
     "NotAgreed",
     "NotApproved",
+    "Offer",
     "OverBudget",
+    "Plan",
+    "PointResult",
     "PointsFailed",
     "QbatchError",
+    "Run",
     "SourceErrors",
+    "Status",
     "__version__",
     "bits",
+    "diff",
     "expand",
     "load_manifest",
+    "offer",
     "open_run",
     "render",
     "run",
     "run_async",
+    "status",
     "sweep",
 ]
 
 #: Public name -> the module it lives in.
 _HOMES = {
+    "Difference": "qbatch.api.comparing",
+    "Estimate": "qbatch.result",
+    "Figure": "qbatch.report.figures",
     "Manifest": "qbatch.manifest",
     "NotAgreed": "qbatch.errors",
     "NotApproved": "qbatch.errors",
+    "Offer": "qbatch.plan.pricing.offer",
     "OverBudget": "qbatch.errors",
+    "Plan": "qbatch.plan",
+    "PointResult": "qbatch.snapshot.points",
     "PointsFailed": "qbatch.errors",
     "QbatchError": "qbatch.errors",
+    "Run": "qbatch.api.runs",
     "SourceErrors": "qbatch.errors",
+    "Status": "qbatch.api.status",
     "bits": "qbatch.result",
+    "diff": "qbatch.api.comparing",
     "expand": "qbatch.plan",
     "load_manifest": "qbatch.manifest",
-    "open_run": "qbatch.snapshot",
+    "offer": "qbatch.api.running",
+    "open_run": "qbatch.api.runs",
     "render": "qbatch.report",
-    "run": "qbatch.executor",
-    "run_async": "qbatch.executor",
+    "run": "qbatch.api.running",
+    "run_async": "qbatch.api.running",
+    "status": "qbatch.api.status",
     "sweep": "qbatch.manifest",
 }
 

@@ -19,6 +19,7 @@ PACKAGE = Path(qbatch.__file__).parent
 
 LAYERS = {
     "cli": 6,
+    "api": 6,
     "difference": 5,
     "archive": 5,
     "executor": 4,
@@ -46,6 +47,7 @@ LAYERS = {
     "collecting": 0,
     "unit": 0,
     "drafts": 0,
+    "fragments": 0,
 }
 
 #: Library -> the only parts of qbatch that may import it.

@@ -55,6 +55,10 @@ FORMS = {
     "from": "{file: angles.csv, column: gamma}",
     "formula": "2*pi*tau",
 }
+#: Form -> the attribute it is read into, where that has another name.
+_FIELDS = {"from": "from_file"}
+#: Values of an axis that are told in short.
+_TOLD = 6
 _COUNTS = {"range": "two or three"}
 _HOW = "write a list of values, or one of {" + ": …}, {".join(FORMS) + ": …}"
 
@@ -122,6 +126,19 @@ class Axis(Model):
     random: RandomAxis | None = None
     from_file: FileAxis | None = Field(default=None, alias="from")
     formula: Text | None = None
+
+    @property
+    def told(self) -> str:
+        """Its values in short: the first ones, or how they are made."""
+        if self.values is not None:
+            first = ", ".join(map(str, self.values[:_TOLD]))
+            more = len(self.values) - _TOLD
+            return f"{first}, … {more} more" if more > 0 else first
+        form, made = next((f, m) for f in FORMS if (m := getattr(self, _FIELDS.get(f, f))))
+        if isinstance(made, Model):
+            made = ", ".join(f"{key} {value}" for key, value in made.model_dump().items())
+        told = made if isinstance(made, str) else ", ".join(map(str, made))
+        return f"{form} {told}"
 
     @model_validator(mode="before")
     @classmethod

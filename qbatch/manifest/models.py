@@ -21,6 +21,7 @@ from pydantic import (
     model_validator,
 )
 
+from qbatch.fragments import line, table
 from qbatch.manifest.accuracy import Accuracy, AdaptiveShots, Shots
 from qbatch.manifest.allocation import Allocation, check_allocation
 from qbatch.manifest.analysis import Analysis, Check, Distribution, Intervals, Plot, Report
@@ -412,3 +413,27 @@ class Manifest(Sourced):
         """
         said = {**self.report.all_units, **dict.fromkeys(sorted(self.times), "s")}
         return with_units_made(self.analysis, self.vars, said)
+
+    def __repr__(self) -> str:
+        return f"<Manifest {self.name!r} {f'in {self.path}' if self.path else 'without a file'}>"
+
+    def _repr_html_(self) -> str:
+        """Show circuits, backends and axes."""
+        circuits = [
+            (name, each.file or each.template or each.python or "OpenQASM")
+            for name, each in self.circuits.items()
+        ]
+        backends = [(name, b.provider, b.target or "") for name, b in self.backends.items()]
+        axes = [
+            (name, axis.told)
+            for sweep in self.sweeps
+            for name, axis in (*sweep.matrix.items(), *sweep.zip.items())
+        ]
+        return "".join(
+            [
+                line(self.name, self.description),
+                table(("circuit", "made of"), circuits),
+                table(("backend", "provider", "target"), backends),
+                table(("axis", "values"), axes),
+            ]
+        )

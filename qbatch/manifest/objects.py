@@ -14,8 +14,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
+
 from qbatch.errors import ManifestError, Place, SourceError, SourceErrors
-from qbatch.manifest.models import Manifest
+from qbatch.manifest.complaints import complain
+from qbatch.manifest.construction import read_data
+from qbatch.manifest.fields import Known
+from qbatch.manifest.models import Manifest, Plot
 from qbatch.manifest.nodes import MAX_DEPTH
 from qbatch.manifest.reading import read_manifest
 from qbatch.manifest.source import Source
@@ -50,11 +55,38 @@ def read_objects(data: Mapping[str, Any], folder: Path, *, trust: bool) -> Manif
 Manifest._read = read_objects
 
 
+def read_plot(asked: Mapping[str, Any], axes: Iterable[str], numbers: Iterable[str]) -> Plot:
+    """Read a plot that is asked for in Python, by the rules of a manifest's.
+
+    Args:
+        asked: Its keys, of objects.
+        axes: That there are.
+        numbers: Of the analysis.
+
+    Raises:
+        SourceErrors: Every mistake found.
+    """
+    call = "plot()"
+    writing = _Writing(Path(), call=call)
+    source = Source(call, write_yaml(writing.map_of(asked, "", 0)), Path(), call=call)
+    mistakes = list(writing.mistakes)
+    try:
+        data = read_data(source)[0] if asked else {}
+        known = Known(axes=frozenset(axes), estimates=frozenset(numbers))
+        plot = Plot.model_validate(data, context=known)
+    except ValidationError as error:
+        mistakes += complain(source, error, Plot)
+    if mistakes:
+        raise SourceErrors(f"{call}: 1 mistake", mistakes)
+    return plot
+
+
 @dataclass(slots=True)
 class _Writing:
     """Objects on their way to plain data; what is wrong with them is gathered in `mistakes`."""
 
     folder: Path
+    call: str = CALL
     mistakes: list[SourceError] = field(default_factory=list)
 
     def map_of(self, value: Mapping[Any, Any], at: str, depth: int) -> dict[str, Any]:
@@ -122,7 +154,7 @@ class _Writing:
         from qbatch.circuit.qasm.writer import qasm3_text
 
         try:
-            return {"qasm": qasm3_text(value, Place(f"{CALL}: {at}"))}
+            return {"qasm": qasm3_text(value, Place(f"{self.call}: {at}"))}
         except SourceError as error:
             self.mistakes.append(error)
             return {"qasm": ""}
@@ -145,7 +177,9 @@ class _Writing:
         return [self._scalar(item, f"{at}[{i}]") for i, item in enumerate(values)]
 
     def _complain(self, at: str, problem: str) -> None:
-        self.mistakes.append(ManifestError(Place(f"{CALL}: {at}" if at else CALL), problem))
+        self.mistakes.append(
+            ManifestError(Place(f"{self.call}: {at}" if at else self.call), problem)
+        )
 
 
 def _is_circuit(value: Any) -> bool:

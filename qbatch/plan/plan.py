@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 
+from qbatch.fragments import line, table
+from qbatch.notation import whole
 from qbatch.plan.packing import PiecesOf, pack
 from qbatch.plan.points import Only, Points
 from qbatch.plan.pricing.summary import PlanSummary, summarise
@@ -12,6 +14,19 @@ from qbatch.providers import Batch, Target
 
 class Plan(Points):
     """Made by `expand`; its attributes are those of `Points`."""
+
+    def __repr__(self) -> str:
+        summary = self.summary({})
+        return f"<Plan {self.manifest.name!r}: {summary.points} points, {summary.shots} shots>"
+
+    def _repr_html_(self) -> str:
+        summary = self.summary({})
+        rows = [
+            (each.backend, *map(whole, (each.points, each.shots, each.jobs)))
+            for each in summary.backends
+        ]
+        told = [f"{whole(summary.points)} points", f"{whole(summary.shots)} shots"]
+        return line(self.manifest.name, *told) + table(("backend", "points", "shots", "jobs"), rows)
 
     def composites(
         self,

@@ -14,8 +14,11 @@ import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from html import escape
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from qbatch.errors import SelectionError
+from qbatch.fragments import note
 from qbatch.notation import visible
 from qbatch.report.canvas import FONT_SIZE, INK, PAPER, Canvas
 from qbatch.report.numbers import count_of
@@ -46,6 +49,26 @@ class Figure:
     inline: str = ""
     note: str = ""
 
+    def save(self, path: str | Path) -> Path:
+        """Write the picture as SVG, over what is there; return the path.
+
+        Raises:
+            SelectionError: Nothing is drawn, or the file is to be of another kind.
+        """
+        path = Path(path)
+        if self.note:
+            raise SelectionError(f"{path}: there is no picture: {self.note}")
+        if path.suffix.lower() != ".svg":
+            raise SelectionError(f"{path}: the picture is SVG; write {path.with_suffix('.svg')}")
+        path.write_text(self.svg, "utf-8")
+        return path
+
+    def _repr_svg_(self) -> str | None:
+        return self.svg or None
+
+    def _repr_html_(self) -> str | None:
+        return None if self.svg else note(self.note)
+
 
 def draw_figures(
     all_series: Sequence[Series], manifest: Manifest, fits: Sequence[Fitted] = ()
@@ -68,10 +91,10 @@ def draw(series: Series, manifest: Manifest, number: int, fits: Sequence[Fitted]
     title = series.plot.title or _title(series)
     slug = re.sub(r"[^a-z0-9]+", "-", f"figure-{number}-{_title(series)}".lower()).strip("-")[:60]
     if not series.marks and not series.outcomes:
-        note = "No finished point belongs to this figure yet."
+        why = "No finished point belongs to this figure yet."
         if series.dropped:
-            note = "Too many points for a figure nobody asked for; name one under report: plots."
-        return Figure(slug, title, note, note=note)
+            why = "Too many points for a figure nobody asked for; name one under report: plots."
+        return Figure(slug, title, why, note=why)
     from qbatch.report import drawing  # brings matplotlib
 
     canvas = Canvas(series, manifest, {}, [], fits)

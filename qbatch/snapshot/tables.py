@@ -266,6 +266,11 @@ def _cells_of(point: PointResult) -> dict[str, Any]:
 def to_html(run: Run) -> str:
     """A summary line and the first points, escaped, without scripts or styles of its own."""
     states = ", ".join(f"{number} {state}" for state, number in run.counts_by_state().items())
+    return f"<p><b>{html.escape(run.name)}</b>: {html.escape(states)}</p>{points_to_html(run)}"
+
+
+def points_to_html(run: Run) -> str:
+    """The first points and their numbers, likewise."""
     points = list(itertools.islice(run, MAX_HTML_ROWS))
     names = list(dict.fromkeys(name for point in points for name in point.estimates))
     head = "".join(f"<th>{html.escape(name)}</th>" for name in ("point", "state", *names))
@@ -274,10 +279,7 @@ def to_html(run: Run) -> str:
     tail = f"<p>… and {more:,} more</p>" if more > 0 else ""
     level = f"{100 * run.manifest.analysis.intervals.level:.4g} %"
     tail += f"<p>[low, high]: {level} intervals.</p>" if names else ""
-    return (
-        f"<p><b>{html.escape(run.name)}</b>: {html.escape(states)}</p>"
-        f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{tail}"
-    )
+    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{tail}"
 
 
 def _told(estimate: Estimate) -> str:

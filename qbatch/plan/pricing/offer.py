@@ -10,12 +10,15 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from qbatch.fragments import line, table
+from qbatch.notation import whole
+
 if TYPE_CHECKING:
     from qbatch.plan.packing import PiecesOf
     from qbatch.plan.plan import Plan
     from qbatch.plan.points import Only
     from qbatch.plan.pricing.limits import Limit, Rates
-    from qbatch.plan.pricing.summary import PlanSummary
+    from qbatch.plan.pricing.summary import BackendSummary, PlanSummary
     from qbatch.providers import Driver, Target
 
 
@@ -119,6 +122,32 @@ class Offer:
         told = f"{most}{jobs} job{'s' if jobs > 1 else ''} for {prices_in_words(prices)}"
         bought = f"{self.plan.manifest.name}: {told if jobs else 'nothing to buy'}"
         return "; ".join([bought, *self.shares])
+
+    def _repr_html_(self) -> str:
+        """Show what is planned, and what of it this call would buy and for how much."""
+        rows = [
+            (
+                each.backend,
+                each.target,
+                whole(each.points),
+                whole(each.shots),
+                _told_price(each),
+                f"{each.formula} ({each.source})" if each.price is not None and each.unit else "",
+            )
+            for each in self.summary.backends
+        ]
+        name, _, told = str(self).partition(": ")
+        head = ("backend", "target", "points", "shots", "price", "formula")
+        return line(name, told) + table(head, rows)
+
+
+def _told_price(summary: BackendSummary) -> str:
+    if not summary.unit:
+        return "free"
+    if summary.price is None:
+        return f"{summary.unit} as quoted"
+    sure = f"{summary.certainty} " if summary.certainty != "exact" else ""
+    return f"{sure}{summary.price:g} {summary.unit}"
 
 
 def shares(left: PlanSummary, targets: Mapping[str, Target]) -> list[str]:

@@ -1,0 +1,91 @@
+"""A run as notebooks have it: it draws, judges its checks, and shows itself."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+from qbatch import snapshot
+from qbatch.fragments import line, table
+from qbatch.manifest import Manifest
+from qbatch.notation import whole
+from qbatch.snapshot import check_owner, find_run_folder, run_folder_of
+from qbatch.snapshot.tables import points_to_html
+
+if TYPE_CHECKING:
+    from qbatch.report.figures import Figure
+    from qbatch.report.judging import CheckResult
+
+
+class Run(snapshot.Run):
+    """A run folder, opened for reading: points, numbers, figures and verdicts.
+
+    Iterating yields every point of the plan, lazily and in plan order; ``run[…]`` finds one by
+    place, name, or the beginning of its id.
+    """
+
+    @classmethod
+    def of(cls, done: snapshot.Run) -> Self:
+        """Open once more what was opened, with what the call that ran it did."""
+        run = cls(done.folder)
+        run.summary = done.summary
+        done.close()
+        return run
+
+    def check(self) -> list[CheckResult]:
+        """Judge every check of the manifest, on intervals, at every point that it is about."""
+        from qbatch.report import judge_run
+
+        return judge_run(self)
+
+    def plot(self, x: str | None = None, y: str | None = None, **more: Any) -> Figure:
+        """Draw a figure over the finished points, as a report does.
+
+        Args:
+            x: An axis; of a histogram a number, or nothing: then outcomes are counted.
+            y: A number of the analysis; of a heatmap an axis.
+            more: ``type``, ``z``, ``color``, ``facet``, ``where``, ``xscale``, ``yscale``, ``band``
+                and ``title``, as a manifest's plots have them.
+
+        Returns:
+            The figure, which a notebook shows; `svg` is its text, `save` writes it.
+
+        Raises:
+            SelectionError: There is no such axis or number, or the figure lacks one.
+        """
+        from qbatch.report.one_figure import draw_one
+
+        return draw_one(self, {"x": x, "y": y, **more})
+
+    def _repr_html_(self) -> str:
+        from qbatch.report.numbers import amount
+
+        spent = [f"{amount(cost, unit)} spent" for unit, cost in self.spent().items()]
+        states = [f"{whole(n)} {state}" for state, n in self.counts_by_state().items()]
+        checks = [
+            (result.check.text, result.verdict.value, result.summary) for result in self.check()
+        ]
+        judged = table(("check", "verdict", "at"), checks)
+        return line(self.name, *states, *spent) + judged + points_to_html(self)
+
+
+def open_run(run: str | Path | Manifest) -> Run:
+    """Open a run for reading.
+
+    Args:
+        run: A run folder, or a manifest: then its run.
+
+    Raises:
+        SnapshotError: There is no run there, or it is damaged or newer than this qbatch.
+        SourceErrors: It is a manifest, and wrong.
+    """
+    return Run(folder_of(run))
+
+
+def folder_of(run: str | Path | Manifest) -> Path:
+    """Return the folder of a run that is named by it or by its manifest."""
+    if not isinstance(run, Manifest):
+        return find_run_folder(Path(run))
+    folder = run_folder_of(run)
+    check_owner(folder, run)
+    return folder
