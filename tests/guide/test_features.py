@@ -106,7 +106,7 @@ def test_every_row_says_how_or_why_not_and_every_cloud_has_rows() -> None:
     [
         "qbatch rum",
         "qbatch run --yess",
-        "qbatch.Run",
+        "qbatch.Runs",
         "Run.nothing",
         "options.tkett",
         "OQC_NOBODYS_TOKEN",
