@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ GROWTH = 8.0
 LEAST_SHARE = 0.05
 
 #: Why no more are wanted, or how many are.
-REACHED, MORE, AT_MAX, AT_ROUNDS = "reached", "more", "max", "rounds"
+REACHED, MORE, AT_MAX, AT_ROUNDS, NO_MONEY = "reached", "more", "max", "rounds", "budget"
 
 
 class AccuracyLike(Protocol):
@@ -77,10 +77,11 @@ class Decision:
 
     Attributes:
         wanted: Setting -> shots, in all.
-        why: `REACHED`, `MORE`, `AT_MAX` or `AT_ROUNDS`.
+        why: `REACHED`, `MORE`, `AT_MAX`, `AT_ROUNDS` or `NO_MONEY`.
         had: Setting -> shots that there were.
         errors: Number -> its error then, as a share of the target; 1 or less is reached.
         needs: Shots of all settings that would reach the target, as far as one can tell.
+        limits: What allows no more than is wanted, where that is less than the target takes.
     """
 
     wanted: Mapping[str, int]
@@ -88,11 +89,17 @@ class Decision:
     had: Mapping[str, int]
     errors: Mapping[str, float] = field(default_factory=dict)
     needs: int = 0
+    limits: tuple[str, ...] = ()
 
     @property
     def is_last(self) -> bool:
         """Whether no more will be wanted."""
         return self.why != MORE
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether that stays so, whatever money there is later."""
+        return self.why not in (MORE, NO_MONEY)
 
 
 def targets_of(accuracy: AccuracyLike, figures: Mapping[str, Figure]) -> dict[str, float]:
@@ -151,6 +158,16 @@ def decide(
     if rounds >= MOST_ROUNDS:
         return Decision(dict(had), AT_ROUNDS, dict(had), shares, total)
     return Decision(wanted, MORE, dict(had), shares, total)
+
+
+def cut_down(decision: Decision, allowed: Mapping[str, int], limits: tuple[str, ...]) -> Decision:
+    """Return a decision with no more shots than money allows; a few more are not worth a job."""
+    wanted = {key: min(number, allowed[key]) for key, number in decision.wanted.items()}
+    for key, number in decision.had.items():
+        if wanted[key] < number + max(1.0, LEAST_SHARE * number):
+            wanted[key] = number
+    why = MORE if wanted != dict(decision.had) else NO_MONEY
+    return replace(decision, wanted=wanted, why=why, limits=limits)
 
 
 def _bounded(

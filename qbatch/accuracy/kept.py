@@ -70,6 +70,7 @@ def dump_round(decided: Iterable[tuple[str, Accuracy, Decision]]) -> str:
             "had": dict(decision.had),
             "errors": dict(decision.errors),
             "needs": decision.needs,
+            **({"limits": decision.limits} if decision.limits else {}),
         }
         points.append({"point": name, "accuracy": accuracies.index(accuracy), **facts})
     return json.dumps({"accuracies": [_dump(each) for each in accuracies], "points": points})
@@ -84,6 +85,7 @@ def read_rounds(meta: Mapping[str, str]) -> list[Kept]:
         accuracies = [_read(each) for each in told["accuracies"]]
         for facts in told["points"]:
             name, at = facts.pop("point"), facts.pop("accuracy")
+            facts["limits"] = tuple(facts.get("limits", ()))
             found.append(Kept(number, name, accuracies[at], Decision(**facts)))
     return found
 

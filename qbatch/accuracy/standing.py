@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from qbatch.accuracy.deciding import Decision, Figure, decide, shares_of_target
+from qbatch.accuracy.deciding import NO_MONEY, Decision, Figure, decide, shares_of_target
 from qbatch.accuracy.kept import History, read_terms
 from qbatch.bases import Setting, is_calibration
 from qbatch.errors import SnapshotError
@@ -32,12 +32,14 @@ class Standing:
         accuracy: That it is to reach.
         figures: What is known of its numbers; empty where it is not measured.
         decision: What it wants next, by what is known now; None where shots are still to come.
+        is_short: It would want more, but what the run may cost did not reach for it.
     """
 
     point: PointResult
     accuracy: Accuracy
     figures: Mapping[str, Figure]
     decision: Decision | None
+    is_short: bool = False
 
 
 def standings_of(
@@ -74,10 +76,11 @@ def _standing(point: PointResult, accuracy: Accuracy, history: History, run: Run
     had = {each.id: each.done for each in point.each_setting if not is_calibration(each.basis)}
     first = point.each_setting[0].id
     latest = history.latest(first, accuracy)
-    if latest is not None and latest.is_last and _holds(latest, accuracy, figures, had):
+    if latest is not None and latest.is_settled and _holds(latest, accuracy, figures, had):
         return Standing(point, accuracy, figures, latest)
     decision = decide(accuracy, figures, had, history.bought(first, accuracy))
-    return Standing(point, accuracy, figures, decision)
+    is_short = latest is not None and latest.why == NO_MONEY and dict(latest.had) == had
+    return Standing(point, accuracy, figures, decision, is_short)
 
 
 def _holds(

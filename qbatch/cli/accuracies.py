@@ -23,6 +23,7 @@ SAID = {
     "reached": "reached",
     "more": "to be given more shots: `qbatch run` goes on",
     "max": "at max",
+    "budget": "short of money: the budget allows no more",
     "rounds": "not settled in as many rounds as there may be",
     NOT_MEASURED: "without all the shots wanted so far",
 }
@@ -92,12 +93,16 @@ def _told(point: dict[str, Any]) -> str:
     shares: dict[str, float] = point["of_target"]
     errors = ", ".join(f"{name} at {share:.3g} x its target" for name, share in shares.items())
     told = f"{point['point']}: {errors or 'not measured yet'} with {whole(point['shots'])} shots"
-    if point["why"] in ("max", "rounds") and point["needs"] < 2**53:
+    if point["why"] in ("max", "rounds", "budget") and point["needs"] < 2**53:
         return f"{told}; about {whole(point['needs'])} would reach it"
     return f"{told}; next {whole(point['wanted'])}" if point["why"] == "more" else told
 
 
 def _why(standing: Standing) -> str:
+    from qbatch.accuracy.deciding import NO_MONEY
+
+    if standing.is_short:
+        return NO_MONEY
     return standing.decision.why if standing.decision else NOT_MEASURED
 
 

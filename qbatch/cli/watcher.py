@@ -76,7 +76,8 @@ class Watcher:
         elif event.points:
             points, shots = count_of(event.points, "point"), count_of(event.shots, "more shot")
             want = "wants" if event.points == 1 else "want"
-            self._teller.said(f"round {event.round}: {points} {want} {shots}")
+            short = f"; the budget is short for {event.short}" if event.short else ""
+            self._teller.said(f"round {event.round}: {points} {want} {shots}{short}")
 
     def _step(self, event: Step) -> None:
         if self._as_json:

@@ -152,12 +152,14 @@ class Decided:
         points: Points that want more.
         settled: Points of which it was decided that they want no more.
         shots: That are wanted more, in all.
+        short: Points for whose targets the money does not reach.
     """
 
     round: int
     points: int
     settled: int
     shots: int
+    short: int = 0
 
 
 @dataclass(frozen=True, slots=True)

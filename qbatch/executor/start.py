@@ -295,7 +295,7 @@ async def run_async_with(source: Manifest | str | Path, options: Options) -> Run
                 steps=steps,
                 agreed=agreed,
             )
-            rounds = Rounds(plan, snapshot, settings, options.observer, only)
+            rounds = Rounds(plan, snapshot, settings, options.observer, only, targets)
             work = partial(rounds.run, lambda settings: execution(settings=settings))
             summary = await _refreshing(work, folder, options, settings)
             snapshot.set_meta(finished_at=now_text())

@@ -24,7 +24,7 @@ from qbatch.manifest.fields import (
 #: Unit -> amount. Units never add up unless a price file converts them.
 Amounts = Mapping[Identifier, Annotated[Real, Field(ge=0)]]
 
-_OWN = ("total", "on_exceed", "prices")
+_OWN = ("total", "on_exceed", "prices", "aim")
 
 
 class Budget(Model):
@@ -36,12 +36,15 @@ class Budget(Model):
     Attributes:
         total: Unit -> most that all backends together may cost: usd, eur, credits, qpu_seconds.
         on_exceed: stop: buy no more; ask: ask at the terminal, and stop where there is none.
+        aim: Where it does not reach for all targets of `shots`: worst, the largest error as a share
+            of its target becomes as small as it can; total, the sum of the errors does.
         prices: A dated file with prices that no provider names, and with what units are worth.
     """
 
     total: Amounts = Field(default_factory=dict)
     backends: Mapping[Name, Amounts] = Field(default_factory=dict)
     on_exceed: Literal["stop", "ask"] = "stop"
+    aim: Literal["worst", "total"] = "worst"
     prices: LocalPath | None = None
 
     @model_validator(mode="wrap")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from qbatch.accuracy.deciding import MORE, REACHED
+from qbatch.accuracy.deciding import MORE, NO_MONEY, REACHED
 from qbatch.accuracy.kept import read_rounds
 from qbatch.executor import Options
 from qbatch.executor.rehearsal import Rehearsal, rehearse
@@ -40,8 +40,8 @@ analysis: {observables: {z: Z0}}
 """
 
 
-def played(folder: Path, most: int = 2000) -> Rehearsal:
-    text = MANIFEST.replace("MAX", str(most))
+def played(folder: Path, most: int = 2000, budget: str = "") -> Rehearsal:
+    text = MANIFEST.replace("MAX", str(most)) + budget
     return rehearse(
         expand(parse_manifest(text, folder=folder)), Options(out=folder / "r"), queues_s=(1.0,)
     )
@@ -71,3 +71,29 @@ def test_max_is_all_that_a_cloud_sells(tmp_path: Path) -> None:
     with Run(done.folder) as found:
         shots = [point.counts.shots for point in found if point.counts]
     assert shots == [100] * 5 + [250] * 5
+
+
+BUDGET = """
+budget:
+  forte: {credits: 30}
+  aria: {usd: 30}
+  garnet: {eur: 0.75}
+  toshiko: {usd: 0.4}
+"""
+
+
+def test_no_cloud_sells_more_than_the_budget_has_and_the_others_go_on(tmp_path: Path) -> None:
+    done = played(tmp_path, budget=BUDGET)
+    (only,) = done.passes
+    spent = {name: sum(backend.spent.values()) for name, backend in only.backends.items()}
+    assert 22 <= spent["forte"] <= 30
+    assert spent["aria"] <= 30
+    assert spent["garnet"] <= 0.75
+    assert 0.35 <= spent["toshiko"] <= 0.4
+    assert {*only.summary.over_budget} == {"forte", "garnet", "toshiko"}
+    told = "budget.garnet does not reach for the target of 1 point"
+    assert only.summary.over_budget["garnet"] == told
+    with Run(done.folder) as found:
+        last = {each.point: each.decision for each in read_rounds(found.meta)}
+    why = {name: last[f"backend={name},t=1.5"].why for name in only.backends}
+    assert why == dict.fromkeys(why, REACHED) | dict.fromkeys(only.summary.over_budget, NO_MONEY)

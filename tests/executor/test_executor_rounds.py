@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,6 +22,7 @@ from qbatch.executor.engine import Settings
 from qbatch.executor.rounds import Rounds
 from qbatch.plan.pricing.limits import Limit
 from qbatch.plan.pricing.offer import Offer
+from qbatch.providers import Price
 from qbatch.snapshot import Run, Snapshot
 
 THETAS = [0.5, 1.0, 1.5]
@@ -27,10 +30,16 @@ WISH = "{target_se: 0.03, of: z, min: 100, max: 1500}"
 
 
 def play_rounds(
-    folder: Path, shop: Shop, *, stop_s: float | None = None, limits: tuple[Limit, ...] = ()
+    folder: Path,
+    shop: Shop,
+    *,
+    stop_s: float | None = None,
+    limits: tuple[Limit, ...] = (),
+    thetas: Sequence[float] = THETAS,
+    aim: str = "worst",
 ) -> tuple[Summary, Offer]:
     """A call of `run`, from the offer on, on a virtual clock."""
-    plan = plan_of(THETAS, WISH, CLOUD)
+    plan = plan_of(thetas, f"{WISH}\nbudget: {{aim: {aim}}}", CLOUD)
     plan.wanted = decided_in(folder, plan)
     settings = replace(Settings.of(plan.manifest), is_inline=True, limits=limits)
 
@@ -52,7 +61,7 @@ def play_rounds(
         with Snapshot(folder, now=lambda: 1.8e9 + trio.current_time()) as snapshot:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(end)
-                told = Rounds(plan, snapshot, settings, lambda event: None, None)
+                told = Rounds(plan, snapshot, settings, lambda event: None, None, targets)
                 summary = await told.run(work)
                 nursery.cancel_scope.cancel()
         return summary, offer
@@ -116,3 +125,38 @@ def test_a_failed_job_is_bought_again_by_the_next_call_alone(tmp_path: Path) -> 
     check_book(tmp_path, shop, THETAS)
     with Run(tmp_path) as found:
         assert all(point.estimates["z"].se <= 0.03 for point in found)
+
+
+MIXED = [math.pi / 2, math.asin(0.5), math.asin(0.25)]
+
+
+def shots_sold(folder: Path, aim: str, credits: float) -> list[int]:
+    """Shots of each state where so much money does not reach, bought by the hundred."""
+    shop = Shop(price=Price("credits", per_shot=0.01))
+    shop.bill = None
+    limits = (Limit("budget", "credits", credits),)
+    for _ in range(3):  # the later calls find nothing more to buy
+        summary, _ = play_rounds(folder, shop, limits=limits, thetas=MIXED, aim=aim)
+    check_book(folder, shop, MIXED)
+    assert summary.over_budget == {"at": "budget does not reach for the target of 2 points"}
+    sold = [sum(n for _, n in shop.sold[theta]) for theta in MIXED]
+    assert sum(sold) <= 100 * credits
+    return sold
+
+
+def test_money_goes_where_it_lowers_the_worst_or_the_sum_most(tmp_path: Path) -> None:
+    """By hand, from the errors that the first hundred shots of each show."""
+    found = {aim: shots_sold(tmp_path / aim, aim, 9.0) for aim in ("worst", "total")}
+    with Run(tmp_path / "worst") as run:
+        first = [each.decision.errors["z"] for each in read_rounds(run.meta)[:3]]
+
+    def errors(shots: Sequence[float]) -> list[float]:
+        return [e * math.sqrt(100 / n) for e, n in zip(first, shots, strict=True)]
+
+    high = [800 * e**2 / sum(each**2 for each in first[:2]) for e in first[:2]]
+    best = {"worst": [*high, 100]}  # the third is below what the others reach
+    share = [e ** (2 / 3) for e in first]
+    best["total"] = [900 * each / sum(share) for each in share]
+    assert max(errors(found["worst"])) <= 1.05 * max(errors(best["worst"]))
+    assert sum(errors(found["total"])) <= 1.02 * sum(errors(best["total"]))
+    assert max(errors(found["total"])) > max(errors(found["worst"]))
