@@ -58,6 +58,9 @@ def test_a_number_without_noise_is_told_from_plan_to_export(qbatch: Call, chain:
     shown = qbatch("show", chain, "chain").out
     assert "without noise" in shown
     assert "noise_scale=5" in shown
+    lines = [line.split() for line in shown.splitlines()]
+    assert lines.count(["method", "density_matrix"]) == 1  # what all settings share: once
+    assert sum(line[:1] == ["noise_scale=5"] and "[0," in line for line in lines) == 1
     told = json.loads(qbatch("show", chain, "chain", "--json").out)["zne"]["zz.zne"]
     assert told["scales"] == [1, 3, 5]
     assert told["dof"] == 1

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import asdict
-from itertools import groupby, islice
+from itertools import chain, groupby, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -217,8 +217,7 @@ def _in_full(run: Run, point: PointResult, all_rows: bool) -> str:
     if point.counts is not None:
         top = point.counts.top(len(point.counts) if all_rows else OUTCOMES)
         parts.append(format_table(["outcome", "count"], [[bits, whole(n)] for bits, n in top]))
-    if point.facts:
-        parts.append(_pairs(dict(flat(point.facts))))
+    parts += _facts_told(point)
     if point.pieces or point.settings or point.job.generation > 1:
         parts.append(_attempts(run, point))
     parts += [_pairs(_told_origin(each)) for each in run.origins_of(point)]
@@ -312,22 +311,48 @@ def _pairs(pairs: dict[str, str]) -> str:
     )
 
 
-def _attempts(run: Run, point: PointResult) -> str:
-    """Every attempt at a point, with what became of it."""
-    head = ["shots", "attempt", "ended", "state", "job at the provider", "cost", "error"]
-    rows = [
-        [
-            _shots_of(attempt),
-            str(attempt.generation),
-            f"{attempt.ended_at:%Y-%m-%d %H:%M:%S}" if attempt.ended_at else "",
-            attempt.state.value,
-            attempt.provider_job_id or "",
-            "" if attempt.cost is None else f"{attempt.cost:g} {attempt.unit}",
-            attempt.error,
+def _facts_told(point: PointResult) -> Iterator[str]:
+    """What the provider told: once where all settings share it, else a row for each setting."""
+    from qbatch.bases import AS_WRITTEN
+
+    first, *others = [dict(flat(each.facts)) for each in point.settings or (point,)]
+    shared = {k: v for k, v in first.items() if all(other.get(k) == v for other in others)}
+    if shared:
+        yield _pairs(shared)
+    heads = [key for key in dict.fromkeys(chain(first, *others)) if key not in shared]
+    if heads:
+        rows = [
+            [each.basis or AS_WRITTEN, *(facts.get(key, "") for key in heads)]
+            for each, facts in zip(point.settings or (point,), (first, *others), strict=True)
         ]
-        for attempt in run.attempts_of(point)
+        yield format_table(["measured in", *heads], rows)
+
+
+def _attempts(run: Run, point: PointResult) -> str:
+    """Every attempt at a point, or at each of its settings, with what became of it."""
+    from qbatch.bases import AS_WRITTEN
+
+    head = ["shots", "attempt", "ended", "state", "job at the provider", "cost", "error"]
+    if not point.settings:
+        return format_table(head, [_attempt(each) for each in run.attempts_of(point)])
+    rows = [
+        [part.basis or AS_WRITTEN, *_attempt(each)]
+        for part in point.settings
+        for each in run.attempts_of(part)
     ]
-    return format_table(head, rows)
+    return format_table(["measured in", *head], rows)
+
+
+def _attempt(attempt: Attempt) -> list[str]:
+    return [
+        _shots_of(attempt),
+        str(attempt.generation),
+        f"{attempt.ended_at:%Y-%m-%d %H:%M:%S}" if attempt.ended_at else "",
+        attempt.state.value,
+        attempt.provider_job_id or "",
+        "" if attempt.cost is None else f"{attempt.cost:g} {attempt.unit}",
+        attempt.error,
+    ]
 
 
 def _shots_of(attempt: Attempt) -> str:
