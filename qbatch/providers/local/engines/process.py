@@ -25,6 +25,9 @@ from qbatch.providers.local.work import THREADS, frame_length
 
 _PIPE_BYTES = 1 << 20
 _LAST_WORDS = 4000
+#: For a worker that closed its pipe to end, and how often it is looked for, seconds: killed in its
+#: last moments it would be told as killed.
+_LAST_WORDS_S, _LOOK_S = 5.0, 0.01
 #: For a launcher to end its worker, seconds.
 _LAUNCHER_S = 5.0
 
@@ -86,7 +89,7 @@ class Process:
         self._popen.stdin.close()
         self._popen.stdout.close()
         self._received = bytearray()
-        self._ready = False
+        self._ready = self._is_ending = False
 
     @property
     def pid(self) -> int:
@@ -116,6 +119,7 @@ class Process:
         try:
             await self._to.send_all(frame)
         except trio.BrokenResourceError as error:
+            self._is_ending = True
             raise EndedError from error
 
     async def receive(self) -> Any:
@@ -135,6 +139,7 @@ class Process:
         while len(self._received) < count:
             some = await self._from.receive_some(_PIPE_BYTES)
             if not some:
+                self._is_ending = True
                 raise EndedError
             self._received += some
 
@@ -145,6 +150,10 @@ class Process:
                 with trio.move_on_after(_LAUNCHER_S):
                     self._popen.terminate()  # which the launcher passes on; it could not a kill
                     await self._wait_closed()
+            if self._is_ending:
+                with trio.move_on_after(_LAST_WORDS_S):
+                    while not self.has_ended:
+                        await trio.sleep(_LOOK_S)
             self.kill()
             await self._wait_closed()
             await self._from.aclose()
