@@ -1,6 +1,6 @@
 """The lock that keeps two runners of one run folder apart, and the note its holder leaves.
 
-The lock is held by the operating system (``flock``) and so dies with its process: there is no stale
+The lock is held by the operating system and so dies with its process: there is no stale
 lock and nothing to clean up. Its file says who holds it, for the message to the second runner. It
 also says whether the journal was open and how many steps were durable, so that a lost or damaged
 ``-wal`` file is noticed: SQLite takes such a file for a shorter one.
@@ -27,6 +27,7 @@ from typing import Literal, get_args
 
 from qbatch.errors import RunLockedError, SnapshotError
 from qbatch.snapshot.faults import unusable
+from qbatch.system import is_alive, read_at, try_lock, write_at
 
 NAME = "snapshot.lock"
 
@@ -142,7 +143,7 @@ class RunLock:
         del facts["steps"]
         text = json.dumps(facts).encode()[: STEPS_AT - 1].ljust(STEPS_AT - 1) + b"\n"
         try:
-            os.pwrite(self._fd, text, 0)
+            write_at(self._fd, text, 0)
             os.fsync(self._fd)
         except OSError as error:
             raise unusable(self.path, error) from error
@@ -168,9 +169,9 @@ class RunLock:
         text = b"%016d" % steps
         line = b"%s %08x\n" % (text, zlib.crc32(text))
         with suppress(OSError):
-            os.pwrite(self._fd, line, STEPS_AT)
+            write_at(self._fd, line, STEPS_AT)
             if self._elsewhere >= 0:
-                os.pwrite(self._elsewhere, line, 0)
+                write_at(self._elsewhere, line, 0)
 
     def count_elsewhere(self, path: Path, steps: int) -> None:
         """Note how many steps are durable in a file outside of the folder, too.
@@ -181,7 +182,7 @@ class RunLock:
         with suppress(OSError):
             path.parent.mkdir(parents=True, exist_ok=True)
             self._elsewhere = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
-            known = _steps_in(os.pread(self._elsewhere, STEPS_BYTES, 0))
+            known = _steps_in(read_at(self._elsewhere, STEPS_BYTES, 0))
             if known is not None and known > steps:
                 self.mark_as_copy()
             self.count(steps)
@@ -240,13 +241,7 @@ def read_note(folder: Path) -> Note:
 
 def _try_lock(fd: int, path: Path) -> bool:
     try:
-        import fcntl
-    except ImportError as error:
-        raise SnapshotError(f"{path}: this operating system has no flock") from error
-    try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
+        return try_lock(fd)
     except OSError as error:
         if error.errno in _NO_LOCKS:
             raise SnapshotError(
@@ -254,7 +249,6 @@ def _try_lock(fd: int, path: Path) -> bool:
                 "not be kept apart; use --out DIR with a folder on a local disk"
             ) from error
         raise unusable(path, error) from error
-    return True
 
 
 def _boot_id() -> str:
@@ -265,7 +259,7 @@ def _boot_id() -> str:
 
 
 def _read(fd: int) -> Note:
-    text = os.pread(fd, 4096, 0)
+    text = read_at(fd, 4096, 0)
     try:
         note = Note(**json.loads(text[:STEPS_AT]))
     except (ValueError, TypeError):
@@ -286,20 +280,10 @@ def _read_holder(fd: int) -> Note:
     """Who holds the lock: not who held it before, where the new holder is just writing its name."""
     for _ in range(PROBES):
         note = _read(fd)
-        if note.pid is not None and (note.host != socket.gethostname() or _is_alive(note.pid)):
+        if note.pid is not None and (note.host != socket.gethostname() or is_alive(note.pid)):
             return note
         time.sleep(PROBE_S)
     return _read(fd)
-
-
-def _is_alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except (OSError, OverflowError):
-        return True
-    return True
 
 
 def _who(path: Path, holder: Note) -> str:

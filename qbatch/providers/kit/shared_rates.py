@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import IO
 
 from qbatch.providers import Rate
+from qbatch.system import lock
 
 #: Clocks may differ by so much, seconds, before an entry from the future is thrown away.
 TOLERANCE_S = 60.0
@@ -67,14 +68,10 @@ class SharedRates:
     def _change(self, change: Callable[[list[float]], float]) -> float:
         """Apply `change` to what this account sent, under the lock."""
         try:
-            import fcntl
-        except ImportError:  # this operating system has no flock
-            return 0.0
-        try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
             with os.fdopen(descriptor, "r+", encoding="utf-8") as file:
-                fcntl.flock(file, fcntl.LOCK_EX)
+                lock(file.fileno())
                 accounts = _read(file)
                 answer = change(accounts.setdefault(self._account, []))
                 file.seek(0)

@@ -36,8 +36,8 @@ def main(parent: int) -> None:
     Args:
         parent: Its process id; 0: a launcher's, which ends it with its pipes.
     """
-    for name in ("SIGINT", "SIGHUP"):
-        signal.signal(getattr(signal, name), signal.SIG_IGN)
+    for name in {"SIGINT", "SIGHUP"} & {each.name for each in signal.Signals}:
+        signal.signal(signal.Signals[name], signal.SIG_IGN)
     if parent:
         _die_with(parent)
     inbox, outbox = _take_over_pipes()
