@@ -45,6 +45,7 @@ LAYERS = {
     "shots": 0,
     "bases": 0,
     "collecting": 0,
+    "system": 0,
     "unit": 0,
     "drafts": 0,
     "fragments": 0,
