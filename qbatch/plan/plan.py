@@ -13,7 +13,7 @@ from qbatch.providers import Batch, Target
 
 
 class Plan(Points):
-    """Made by `expand`; its attributes are those of `Points`."""
+    """The points of a manifest, lazily, and what they amount to; `expand` makes it."""
 
     def __repr__(self) -> str:
         summary = self.summary({})

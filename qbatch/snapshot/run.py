@@ -13,6 +13,8 @@ from collections.abc import Collection, Iterable
 from datetime import datetime
 from typing import TYPE_CHECKING, Literal, Self
 
+from typing_extensions import deprecated
+
 from qbatch.errors import PointsFailed
 from qbatch.job import JobState
 from qbatch.snapshot.doubles import Double, read_doubles, total_beside, with_figures
@@ -160,6 +162,7 @@ class Run(Listing):
         rows = self._rows(sql, of=("composites",))
         return {(backend, stage): number for backend, stage, number in rows}
 
+    @deprecated("deprecated since qbatch 0.1, gone in 0.2: write point.estimates")
     def estimates(self, point: PointResult) -> dict[str, Estimate]:
         """The manifest's named analyses of `point`, each with its interval."""
         return point.estimates

@@ -10,6 +10,7 @@ import json
 import re
 from collections.abc import Callable, Iterator, Mapping
 from importlib import import_module
+from inspect import getdoc
 from pathlib import Path
 from typing import Any
 
@@ -163,6 +164,18 @@ def _curves() -> str:
     return _table(("model", "curve", "its parameters"), rows())
 
 
+def _public() -> str:
+    """What `qbatch` offers Python, each with the first line of what it says of itself."""
+
+    def rows() -> Iterator[tuple[str, ...]]:
+        for name in sorted(qbatch.__all__, key=lambda name: (name[0].isupper(), name)):
+            found = getattr(qbatch, name)
+            if callable(found):
+                yield f"`{name}`", _cell((getdoc(found) or "").splitlines()[0])
+
+    return _table(("name", "what it is"), rows())
+
+
 def _toy(file: str, language: str) -> str:
     """A file of the package by which the tests add a cloud."""
     text = (Path(__file__).parents[1] / "providers" / "toy_cloud" / file).read_text("utf-8")
@@ -179,6 +192,7 @@ _MADE: Mapping[str, Callable[[], str]] = {
     "proofs": _proofs,
     "vendors": _vendors,
     "curves": _curves,
+    "public names": _public,
     "toy driver": lambda: _toy("toy_cloud.py", "python"),
     "toy project": lambda: _toy("pyproject.toml", "toml"),
     "diagram": _diagram,

@@ -259,7 +259,7 @@ def test_the_notebook_table_escapes_what_a_manifest_says(run: Run) -> None:
 
 def test_estimates_are_computed_where_none_are_stored_for_this_analysis(run: Run) -> None:
     point = next(iter(run))
-    estimate = run.estimates(point)["p1"]
+    estimate = point.estimates["p1"]
     assert estimate.value == 0.1
     assert 0 <= estimate.low < 0.1 < estimate.high
 
