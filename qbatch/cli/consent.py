@@ -86,7 +86,7 @@ def _show(teller: Teller, offer: Offer) -> None:
     if left_open := unlimited(offer.limits, targets, offer.rates):
         teller.said(left_open)
     short = shortfalls(offer.limits, offer.left, offer.rates, offer.spent) if offer.costs else []
-    for notice in (*planned(offer), *offer.shares, *short, *notices(plan, targets)):
+    for notice in (*planned(offer), *offer.reused, *offer.shares, *short, *notices(plan, targets)):
         teller.said(notice)
     if offer.costs:
         if not is_new:

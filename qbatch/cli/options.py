@@ -56,6 +56,14 @@ only_expression_option = click.option(
     help="Only points that match, as in 'backend=noisy and shots>=1000'.",
 )
 
+reuse_option = click.option(
+    "--reuse",
+    metavar="RUN",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    help="Count what this run folder, also of other people, has of the same points. Repeatable.",
+)
+
 no_report_option = click.option(
     "--no-report", is_flag=True, help="Write no report; `qbatch report` can later."
 )

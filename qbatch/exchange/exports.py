@@ -34,6 +34,10 @@ where an earlier version did not keep it.
 value, se, low, high, chi2, dof, p, scale` (what errors were multiplied by), `verdict, reason,
 points, missing`; numbers are empty where a fit is undecided. Fixed parameters are not there.
 
+``reused``: one row per job that comes from another run: `id, point, backend, shots, run` (its id),
+`name, folder, user, host, account, provider_job_id, sent_at, completed_at` (UTC), `cost, unit`
+(what it was charged there). In ``json`` the same stands under `reused`, summed up for each run.
+
 ``columns``: what stands in the columns of ``csv``, a row for each: `column, label, unit, meaning`.
 
 ``oqc-snapshot``: the points on OQC as that cloud's own client saves and loads them.
@@ -56,6 +60,7 @@ from qbatch.across.points import needs_points
 from qbatch.errors import ExtraError, SelectionError
 from qbatch.exchange.column_rows import COLUMNS_OF_COLUMNS, column_rows
 from qbatch.exchange.csv_rows import CsvRows, cell
+from qbatch.exchange.reused_rows import REUSED_COLUMNS, reused_facts, reused_jobs
 from qbatch.manifest.columns import FIGURES
 from qbatch.notation import visible
 from qbatch.report.files import replacing, replacing_text
@@ -66,7 +71,7 @@ if TYPE_CHECKING:
     from qbatch.result import Estimate
 
 #: Formats that are text and can go to a stream.
-TEXT_FORMATS = ("csv", "counts", "json", "ledger", "fits", "columns", "oqc-snapshot")
+TEXT_FORMATS = ("csv", "counts", "json", "ledger", "fits", "reused", "columns", "oqc-snapshot")
 #: Formats that need a file.
 BINARY_FORMATS = ("netcdf", "parquet")
 #: Formats that make a folder, or a file of the packed folder.
@@ -78,8 +83,8 @@ def export(run: Run, format: str, out: IO[str] | Path) -> None:
 
     Args:
         run: Read once.
-        format: csv, counts, json, ledger, fits, columns, oqc-snapshot; with a path also capsule,
-            and netcdf and parquet, which need the extra ``[data]``.
+        format: csv, counts, json, ledger, fits, reused, columns, oqc-snapshot; with a path also
+            capsule, and netcdf and parquet, which need the extra ``[data]``.
         out: An open text stream, or the path of a file, which is replaced whole.
 
     Raises:
@@ -163,6 +168,12 @@ def _write_ledger(run: Run, file: IO[str]) -> None:
     writer.writerows(map(cell, row) for row in _ledger_rows(run))
 
 
+def _write_reused(run: Any, file: IO[str]) -> None:
+    writer = csv.writer(_Shown(file), lineterminator="\n")
+    writer.writerow(REUSED_COLUMNS)
+    writer.writerows(map(cell, row) for row in reused_jobs(run))
+
+
 def _write_fits(run: Run, file: IO[str]) -> None:
     writer = csv.writer(_Shown(file), lineterminator="\n")
     writer.writerow(FIT_COLUMNS)
@@ -213,7 +224,10 @@ def _write_json(run: Run, file: IO[str]) -> None:
             name: None if value == "" else value for name, value in zip(_LEDGER, row, strict=True)
         }
         file.write((",\n" if number else "\n") + json.dumps(told, ensure_ascii=False))
-    file.write("\n]}\n")
+    file.write("\n]")
+    if others := reused_facts(run):
+        file.write(f', "reused": {json.dumps(others, ensure_ascii=False)}')
+    file.write("}\n")
 
 
 def _facts(point: Point, floors: Floors) -> dict[str, Any]:
@@ -261,6 +275,7 @@ _WRITERS: dict[str, Callable[[Run, IO[str]], None]] = {
     "json": _write_json,
     "ledger": _write_ledger,
     "fits": _write_fits,
+    "reused": _write_reused,
     "columns": _write_columns,
     "oqc-snapshot": _write_oqc_snapshot,
 }

@@ -45,6 +45,8 @@ class Options:
         select: Only points this expression selects, as ``-k`` takes it.
         points: Only points of these ids; None: all that `select` means.
         overrides: ``path=value`` each, as ``-S`` takes them; or path -> value.
+        reuse: Run folders (or manifests, for their runs), other people's too, whose finished jobs
+            count here where the plan asks for the same content: only the difference is bought.
         trust: Python circuits may run, and credentials may go wherever the manifest says.
         fail_fast: Stop at the first job that fails; None: as the manifest says.
         observer: Told of every event (`qbatch.executor.events`), in the run's thread.
@@ -78,6 +80,7 @@ class Options:
     select: str | None = None
     points: Collection[str] | None = None
     overrides: Sequence[str] = ()
+    reuse: Sequence[str | Path] = ()
     trust: bool = False
     fail_fast: bool | None = None
     observer: Observer = ignore

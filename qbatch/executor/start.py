@@ -11,7 +11,7 @@ import secrets
 import signal
 import sys
 import threading
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from functools import partial
@@ -47,6 +47,7 @@ from qbatch.executor.noting import note_run, now_text
 from qbatch.executor.options import Options, Refresh, keywords
 from qbatch.executor.quoting import ask_quotes
 from qbatch.executor.retry import Retry
+from qbatch.executor.reuse import gathered, offer_with
 from qbatch.executor.rounds import Rounds
 from qbatch.executor.selecting import chosen
 from qbatch.executor.steps import Steps
@@ -74,6 +75,7 @@ from qbatch.snapshot import (
     run_folder_of,
     set_aside,
 )
+from qbatch.snapshot.borrowing import Borrower
 from qbatch.state import state_folder
 
 Work = Callable[[], Awaitable[Run]]
@@ -275,8 +277,13 @@ async def run_async_with(source: Manifest | str | Path, options: Options) -> Run
         targets = priced(await _describe_all(drivers, settings, around, options.observer), plan)
         check_targets(plan, targets, drivers, None if options.fresh else lambda: begun_in(folder))
         check_units(settings.limits, targets, settings.rates)
+        others = gathered(_named(options), plan, targets, folder)
         known = None if options.fresh else folder
-        offer = offer_of(known, plan, targets, drivers, only, settings, around.now)
+
+        def offer_in(seen: Path | None) -> Offer:
+            return offer_of(seen, plan, targets, drivers, only, settings, around.now)
+
+        offer = offer_with(others, known, plan, around.now, offer_in)
         await _tell_before(offer, options)
         with signals_raise():  # who is asked for the price may leave at once
             agreed = agreed_to(options.approve, offer)
@@ -285,6 +292,7 @@ async def run_async_with(source: Manifest | str | Path, options: Options) -> Run
         with _open_snapshot(folder, manifest, drivers, around) as snapshot:
             note_run(snapshot, options, run_id, manifest)
             _count_elsewhere(snapshot, drivers, around)
+            snapshot.borrow(others.loans)
             snapshot.set_meta(limits=dump_limits(settings.limits, settings.rates))
             execution = partial(
                 execute,
@@ -304,6 +312,11 @@ async def run_async_with(source: Manifest | str | Path, options: Options) -> Run
     return done
 
 
+def _named(options: Options) -> Sequence[str | Path]:
+    """The other runs that shots are taken from: none for a rehearsal, which plays all of it."""
+    return options.reuse if options.rehearsal is None else ()
+
+
 def _count_elsewhere(
     snapshot: Snapshot, drivers: Mapping[str, Driver], around: Surroundings
 ) -> None:
@@ -319,7 +332,7 @@ async def _tell_before(offer: Offer, options: Options) -> None:
         terms = offer.plan, offer.drivers, offer.targets, offer.only, offer.pieces_of
         lines += await ask_quotes(*terms)
     if not callable(options.approve):  # else the offer is shown
-        lines += offer.shares
+        lines += [*offer.reused, *offer.shares]
     for line in lines:
         options.observer(Warned(line))
 
@@ -452,12 +465,12 @@ def _set_aside(folder: Path, observer: Observer) -> None:
 
 def _open_snapshot(
     folder: Path, manifest: Manifest, drivers: Mapping[str, Driver], around: Surroundings
-) -> Snapshot:
+) -> Borrower:
     is_free = all(driver.is_local for driver in drivers.values())
     durability = manifest.run.durability or ("normal" if is_free else "full")
     if not around.is_virtual:
-        return Snapshot(folder, durability=durability, now=around.now)
-    return Snapshot(folder, durability="normal", now=around.now)
+        return Borrower(folder, durability=durability, now=around.now)
+    return Borrower(folder, durability="normal", now=around.now)
 
 
 async def _refreshing(

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from qbatch.circuit import Circuit
@@ -39,6 +39,8 @@ class Room:
         label_options: Options that only label its jobs, or say where among a person's own things
             they stand, or who pays and by which path: no result depends on them, so no point's id
             does.
+        seeding_options: Options, dotted, by which the same shots of the same content are the same
+            ones wherever they are asked for.
         limits: Of a backend's ``limits`` those that it obeys beside in_flight and jobs.
         lasting_engines: Of its engines those whose jobs go on while no run does.
         layout_option: Option that says which of the machine's qubits a circuit's are; without it
@@ -58,6 +60,7 @@ class Room:
     is_local: bool = False
     account_options: frozenset[str] = frozenset()
     label_options: frozenset[str] = frozenset()
+    seeding_options: frozenset[str] = frozenset()
     limits: frozenset[str] = frozenset()
     lasting_engines: frozenset[str] = frozenset()
     layout_option: str = ""
@@ -65,6 +68,16 @@ class Room:
     as_written: Mapping[str, str] = field(default_factory=dict)
     units: frozenset[str] = frozenset()
     also_called: frozenset[str] = frozenset()
+
+    def is_seeded(self, options: Mapping[str, Any]) -> bool:
+        """Whether, with these options, shots asked for again are the same ones again."""
+        return any(_has(options, path.split(".")) for path in self.seeding_options)
+
+
+def _has(options: object, path: Sequence[str]) -> bool:
+    if not path:
+        return options is not None
+    return isinstance(options, Mapping) and _has(options.get(path[0]), path[1:])
 
 
 class Judge(Protocol):

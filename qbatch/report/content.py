@@ -39,6 +39,7 @@ from qbatch.report.numbers import (
     percent,
 )
 from qbatch.report.overview import Extreme, Failure, Overview
+from qbatch.report.reused import reused_rows
 from qbatch.report.rows import Columns, Run
 from qbatch.result import Verdict
 
@@ -141,6 +142,11 @@ class Content:
             return ""
         noise = json.loads(self.run.meta["rehearsal"]).get("noise")
         return f"{REHEARSED} Noise is on: {noise}." if noise else REHEARSED
+
+    @cached_property
+    def reused(self) -> list[Sequence[str]]:
+        """What comes from other runs, see `reused_rows`."""
+        return reused_rows(self.run)
 
     @property
     def warnings(self) -> list[str]:

@@ -39,6 +39,7 @@ from qbatch.report.joining import Texts, joined
 from qbatch.report.judging import CheckResult, Judgement
 from qbatch.report.numbers import count_of, interval, outcomes, p_cell, short
 from qbatch.report.overview import axis_values
+from qbatch.report.reused import REUSED_HEADS, REUSED_NOTE
 from qbatch.report.rows import POINT_AXES, Columns, Floors, Point
 from qbatch.result import Estimate
 from qbatch.snapshot.bulk import Page
@@ -232,6 +233,8 @@ def html_pieces(content: Content, rows: HtmlRows) -> Iterator[str]:
         others_text=others_text,
         time_heads=TIME_HEADS,
         cost_heads=COST_HEADS,
+        reused_heads=REUSED_HEADS,
+        reused_note=REUSED_NOTE,
         across_heads=HEADS,
         theory_heads=THEORY_HEADS,
         count_of=count_of,
@@ -297,11 +300,17 @@ def _sections(content: Content) -> list[tuple[str, str]]:
         "results": True,
         "agreement": content.agreement,
         "backends": True,
+        "reused": content.reused,
         "cost": content.money.rows,
         "time": content.times,
         "reproduce": True,
     }
-    titles = {"held": "Held jobs", "across": "Across points", "theory": "What theory says"}
+    titles = {
+        "held": "Held jobs",
+        "across": "Across points",
+        "theory": "What theory says",
+        "reused": "Shots from other runs",
+    }
     named = [(name, titles.get(name, name.capitalize())) for name, there in has.items() if there]
     return [*named, ("reading", "How to read this")]
 

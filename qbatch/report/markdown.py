@@ -29,6 +29,7 @@ from qbatch.report.costs import COST_HEADS
 from qbatch.report.how_to_read import how_to_read
 from qbatch.report.numbers import count_of, full, outcomes, p_cell
 from qbatch.report.overview import axis_values
+from qbatch.report.reused import REUSED_HEADS, REUSED_NOTE
 from qbatch.report.rows import Columns, Floors, Point
 from qbatch.result import Verdict
 
@@ -200,6 +201,7 @@ def markdown_lines(content: Content, rows: MarkdownRows, figures: str = "figures
     yield from _results(content, rows)
     yield from _agreement(content)
     yield from _backends(content)
+    yield from _reused(content)
     yield from _costs(content)
     yield from _times(content)
     yield from _reproduce(content)
@@ -376,6 +378,14 @@ def _held(content: Content) -> Iterator[str]:
     for one in content.held:
         yield f"- **{cell(one.point)}** ({code(one.id[:8])}): {cell(one.why)}"
         yield from (f"  - {line(name)}: {cell(text)}" for name, text in one.traces.items())
+    yield ""
+
+
+def _reused(content: Content) -> Iterator[str]:
+    if not content.reused:
+        return
+    yield from ("## Shots from other runs", "", REUSED_NOTE, "")
+    yield from table(REUSED_HEADS, [[*map(cell, row)] for row in content.reused])
     yield ""
 
 

@@ -259,12 +259,18 @@ class Jobs(Composites):
         if ended := [row for row, _ in values if row.job.state in ENDED]:
             attempts.save(self._db, ended, now)
 
-    def save_result(self, ordinal: int, result: NewResult) -> None:
-        """Store what a job measured: in the same step as its move to COMPLETED."""
+    def save_result(self, ordinal: int, result: NewResult, *, at: float | None = None) -> None:
+        """Store what a job measured: in the same step as its move to COMPLETED.
+
+        Args:
+            ordinal: Row of its point.
+            result: What it measured.
+            at: When it was there, seconds since 1970; None: now.
+        """
         facts, vector = dump(result.facts), result.statevector
         vector_crc = None if vector is None else zlib.crc32(vector)
         values = (result.counts, facts, result.analysis, result.estimates, vector_crc)
-        now = float(self.now())
+        now = float(self.now() if at is None else at)
         self._db.execute(
             "INSERT OR REPLACE INTO results VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (ordinal, now, *values, result_crc(ordinal, now, *values), vector),

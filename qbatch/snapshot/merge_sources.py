@@ -25,6 +25,7 @@ from qbatch.snapshot.faults import translated
 from qbatch.snapshot.jobs import NewResult
 from qbatch.snapshot.ledger import Entry
 from qbatch.snapshot.reading import checked
+from qbatch.snapshot.reused import REUSED, Reused, reused_of
 from qbatch.snapshot.run import Run
 from qbatch.snapshot.schema import (
     JOB_COLUMNS,
@@ -45,12 +46,17 @@ _NOTHING_YET = IN_FLIGHT | {JobState.CREATED}
 
 @dataclass(slots=True)
 class PastAttempt:
-    """An attempt at a job, with its entry in the ledger, where it has one."""
+    """An attempt at a job, with its entry in the ledger, where it has one.
+
+    Attributes:
+        is_reused: Another run made it, and counts what it cost.
+    """
 
     generation: int
     attempt: Attempt | None
     entry: Entry | None
     key: Key
+    is_reused: bool = False
 
 
 class Source(Run):
@@ -110,8 +116,12 @@ class Source(Run):
             key = self.meta.get("run_id", ""), point.id, f"attempt {generation}"
             if provider_id:
                 key = point.backend, point.id, provider_id
+            reused = self.reused_at(at) if is_current else None
+            if reused is not None:
+                key = point.backend, *reused.key
             entry = entries.get((at, generation))
-            found[at].append(PastAttempt(generation, attempt, entry, key))
+            made = PastAttempt(generation, attempt, entry, key, reused is not None)
+            found[at].append(made)
         return found
 
     def result_of(self, ordinal: int) -> NewResult:
@@ -122,6 +132,14 @@ class Source(Run):
             of=("results",),
         )
         return NewResult(counts, json.loads(facts), analysis, estimates, statevector=vector)
+
+    def reused_at(self, ordinal: int) -> Reused | None:
+        """Where the shots of a job come from that another run bought; None: from this one."""
+        if REUSED not in self.meta:
+            return None
+        sql = "SELECT facts FROM results WHERE ordinal = ?"
+        rows = self._rows(sql, (ordinal,), of=("results",))
+        return reused_of(rows[0][0]) if rows else None
 
     def replies_of(self, ordinal: int) -> list[Any]:
         """Columns at, kind, body_crc and body of what its provider said."""

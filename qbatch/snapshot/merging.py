@@ -25,6 +25,7 @@ from qbatch.drafts import draft_beside
 from qbatch.errors import SnapshotError
 from qbatch.job import CompositeJob, Job, JobState
 from qbatch.purchase import ENDED, IN_FLIGHT, CompositeEvent, Event
+from qbatch.shots import job_id
 from qbatch.snapshot import attempts, database, ledger, registration
 from qbatch.snapshot.attempts import Attempt
 from qbatch.snapshot.bought import Bought
@@ -34,6 +35,7 @@ from qbatch.snapshot.folders import is_run_folder
 from qbatch.snapshot.lock import RunLock
 from qbatch.snapshot.merge_sources import Key, PastAttempt, Source, check_sources
 from qbatch.snapshot.reading import write_meta
+from qbatch.snapshot.reused import FIRST_OF_OTHERS, REUSED
 from qbatch.snapshot.schema import (
     ROOM_BYTES,
     JobRow,
@@ -126,6 +128,14 @@ class _Home:
             if row.job.state is JobState.COMPLETED
         )
 
+    def placed(self, point: StoredPoint) -> StoredPoint:
+        """Return shots of another run as they are numbered here: behind those that there are."""
+        if point.start < FIRST_OF_OTHERS:
+            return point
+        ends = (each.start + each.shots for each, _ in self.rows.values())
+        start = max((FIRST_OF_OTHERS, *ends))
+        return replace(point, start=start, id=job_id(point.point_id, start))
+
 
 class _Target(Snapshot):
     """The new folder, which begins as a copy of the first."""
@@ -144,8 +154,19 @@ class _Target(Snapshot):
         #: Purchases that count already -> row and attempt here; row -> its latest attempt.
         self._known: dict[Key, tuple[int, int]] = {}
         self._latest: dict[int, int] = {}
+        #: Purchases whose results are here.
+        self._measured: set[Key] = set()
+        done = {
+            row.ordinal: row.job.generation
+            for _, row in first.pieces()
+            if row.job.state is JobState.COMPLETED
+        }
         for ordinal, purchases in first.purchases_of().items():
-            self._known |= {each.key: (ordinal, each.generation) for each in purchases}
+            now = done.get(ordinal)
+            self._measured |= {each.key for each in purchases if each.generation == now}
+            self._known |= {
+                each.key: (ordinal, each.generation) for each in purchases if not each.is_reused
+            }
             self._latest[ordinal] = max(each.generation for each in purchases)
 
     def become(self, folder: Path, sources: Sequence[Path]) -> None:
@@ -164,6 +185,8 @@ class _Target(Snapshot):
     def take(self, source: Source) -> None:
         """Take what is not there yet, and what it cost; one step."""
         purchases = source.purchases_of()
+        if told := source.meta.get(REUSED):
+            self.set_meta(**{REUSED: told})
         self._doubles |= {
             id_: better_told(self._doubles.get(id_), each)
             for id_, each in read_doubles(source.meta).items()
@@ -205,11 +228,16 @@ class _Target(Snapshot):
     ) -> int | None:
         """Take one job and its history; return its row where its result is taken."""
         home = self._homes[point.point_id]
-        new = [each for each in purchases if each.key not in self._known]
-        self.repeated += len(purchases) - len(new)
+        bought = [each for each in purchases if not each.is_reused]
+        new = [each for each in bought if each.key not in self._known]
+        self.repeated += len(bought) - len(new)
         self._bill_known(purchases)
         is_done = row.job.state is JobState.COMPLETED
-        is_wanted = is_done and not home.has_shots_of(point.start, point.shots)
+        result = {each.key for each in purchases if each.generation == row.job.generation}
+        point = home.placed(point)
+        is_wanted = is_done and not (
+            home.has_shots_of(point.start, point.shots) or result & self._measured
+        )
         if is_done and not is_wanted and any(each.generation == row.job.generation for each in new):
             self.spare += 1
         if not (is_wanted or new):
@@ -220,6 +248,7 @@ class _Target(Snapshot):
         if is_wanted:
             job = _ended_as(known.job, row.job, generation)
             self._keep_result(source, point.ordinal, mine.ordinal)
+            self._measured |= result
             self.taken += 1
         elif known.job.state in (JobState.CREATED, *ENDED):
             job = _after_history(known.job, row.job, generation)

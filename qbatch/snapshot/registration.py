@@ -143,7 +143,7 @@ def register(
     placing = _Placing(db, setting_of, bounds)
     if first_changed is not None:
         planned = placing.place(itertools.chain((first_changed,), fresh), planned)
-    _begin_jobs(db)
+    begin_jobs(db)
     note_forgotten(db, ())
     note_numbers(db, has_bases=has_bases)
     write_meta(db, {BOUNDS: json.dumps(bounds)})
@@ -159,7 +159,7 @@ def _clear_places(db: sqlite3.Connection, first: int) -> None:
     db.execute("DELETE FROM places WHERE position >= ?", (first,))
 
 
-def _begin_jobs(db: sqlite3.Connection) -> None:
+def begin_jobs(db: sqlite3.Connection) -> None:
     """Give each new row of a point its job."""
     last = _count(db, "SELECT coalesce(max(ordinal), 0) FROM jobs")
     db.execute(

@@ -9,7 +9,7 @@ Nothing is shown that was not checked: see `trust`.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 from datetime import datetime
 from typing import TYPE_CHECKING, Literal, Self
 
@@ -19,6 +19,7 @@ from qbatch.errors import PointsFailed
 from qbatch.job import JobState
 from qbatch.snapshot.doubles import Double, read_doubles, total_beside, with_figures
 from qbatch.snapshot.faults import translated
+from qbatch.snapshot.from_runs import FromRun, by_run, shots_from_others
 from qbatch.snapshot.held import Held, described
 from qbatch.snapshot.ledger import Purchase, read_purchases, total_up
 from qbatch.snapshot.listing import Listing
@@ -31,6 +32,7 @@ from qbatch.snapshot.reading import (
     counts_by_state,
     points_in_part,
 )
+from qbatch.snapshot.reused import REUSED
 from qbatch.snapshot.times import Times, read_times
 
 if TYPE_CHECKING:
@@ -133,6 +135,23 @@ class Run(Listing):
         self._trust.check("ledger", "composites", "intents")
         with translated(self.path), checked(self.path):
             return list(read_purchases(self._db))
+
+    def reused(self, point: PointResult | None = None) -> list[FromRun]:
+        """What comes from other runs, by where it was read; see `--reuse`.
+
+        Args:
+            point: Of which; None: of all of the run.
+        """
+        if REUSED not in self.meta:
+            return []
+        points = self.all_points() if point is None else [point]
+        return [*by_run(each for one in points for each in shots_from_others(one))]
+
+    def all_points(self) -> Iterator[PointResult]:
+        """Yield the points of the plan, then those that are in it no more, each content once."""
+        for point in (*self.settings(), *self.removed()):
+            if not point.same_as:
+                yield point
 
     def held(self) -> list[Held]:
         """The jobs of which nobody can tell whether the provider took them."""

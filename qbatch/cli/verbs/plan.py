@@ -17,6 +17,7 @@ from qbatch.cli.options import (
     out_option,
     output_option,
     overrides_option,
+    reuse_option,
     trust_option,
 )
 from qbatch.cli.tables import format_table, say, tell
@@ -24,6 +25,7 @@ from qbatch.cli.tables import format_table, say, tell
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from qbatch.cli.reusing import FromOthers
     from qbatch.plan import BackendSummary, Had, Plan, PlanSummary, ReasonCounts
     from qbatch.plan.packing import PiecesOf
     from qbatch.plan.pinning.reasons import Reason
@@ -43,6 +45,7 @@ LISTED = 20
 @only_expression_option
 @click.option("--all", "all_points", is_flag=True, help="List every point, however many.")
 @output_option("Save the plan; `qbatch run --plan FILE` runs exactly that.")
+@reuse_option
 @out_option
 @trust_option
 @json_option
@@ -52,6 +55,7 @@ def plan(
     expression: str | None,
     all_points: bool,
     output: Path | None,
+    reuse: tuple[Path, ...],
     out: Path | None,
     trust: bool,
     as_json: bool,
@@ -60,6 +64,7 @@ def plan(
     from qbatch.accuracy.standing import wanted_next
     from qbatch.cli.permits import surroundings_of
     from qbatch.cli.reasons import points_known, recall
+    from qbatch.cli.reusing import from_others
     from qbatch.cli.runs import folder_of
     from qbatch.cli.targets import chosen, describe, open_drivers, quote
     from qbatch.plan import begun, check_targets, count_reasons, pieces_of, priced
@@ -72,7 +77,8 @@ def plan(
     asked = only and {point.backend for point in made.bought(only)}
     drivers = open_drivers(made, around, asked)
     targets = priced(describe(drivers), made)
-    known = points_known(folder, made)
+    others = from_others(made, targets, folder, reuse, around.now)
+    known = points_known(others.folder, made)
     jobs = {id_: point.jobs for id_, point in known.items()}
     check_targets(made, targets, drivers, lambda: begun(jobs))
     told = count_reasons(made, known, only, limit=_limit(made, all_points, as_json))
@@ -87,9 +93,9 @@ def plan(
     if output is not None:
         _save(offer, output, expression or "", drivers)
     if as_json:
-        _tell_json(made, summary, left, told, quoted, all_points)
+        _tell_json(made, summary, left, told, quoted, all_points, others)
     else:
-        _tell_all(offer, summary, left, told, quoted, problems)
+        _tell_all(offer, summary, left, told, quoted, (*others.lines, *problems))
 
 
 def _offer(
@@ -152,6 +158,7 @@ def _tell_json(
     told: ReasonCounts,
     quoted: Sequence[BackendQuotes],
     all_points: bool,
+    others: FromOthers,
 ) -> None:
     from qbatch.cli.quotes import quotes_facts
     from qbatch.plan.allocation import allocations_facts
@@ -175,6 +182,8 @@ def _tell_json(
             facts["overhead"] = overhead_of(made)
     facts |= allocations_facts(made) | calibrations | turns_facts(made)
     facts["why"] = {why.value: number for why, number in told.counts.items()}
+    if others.lines:
+        facts["reused"] = others.facts
     if all_points:
         facts["list"] = [_facts(reason) for reason in told.first]
     click.echo(json.dumps(facts, ensure_ascii=False))

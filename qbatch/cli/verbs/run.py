@@ -17,6 +17,7 @@ from qbatch.cli.options import (
     only_expression_option,
     out_option,
     overrides_option,
+    reuse_option,
     trust_option,
     verbose_option,
     yes_option,
@@ -33,6 +34,7 @@ NOT_REHEARSED = {
     "frozen": "--frozen",
     "detach": "--detach",
     "fresh": "--fresh",
+    "reuse": "--reuse",
     "check": "--check",
     "verbose": "--verbose",
 }
@@ -58,6 +60,7 @@ NOT_REHEARSED = {
 )
 @click.option("--frozen", is_flag=True, help="Refuse if qbatch.lock would change.")
 @click.option("--fresh", is_flag=True, help="Set the old run folder aside and begin anew.")
+@reuse_option
 @max_cost_option
 @click.option(
     "--detach", is_flag=True, help="Submit what fits, then leave; `qbatch fetch` gets the results."
@@ -106,6 +109,7 @@ def run(
     saved_plan: Path | None,
     frozen: bool,
     fresh: bool,
+    reuse: tuple[Path, ...],
     max_cost: tuple[str, ...],
     detach: bool,
     wait: str | None,
@@ -135,6 +139,7 @@ def run(
         only=only,
         select=expression,
         overrides=overrides if wait is None else (*overrides, f"run.wait={wait}"),
+        reuse=reuse,
         trust=trust,
         fail_fast=fail_fast or None,
         max_cost=parse_limits(max_cost),

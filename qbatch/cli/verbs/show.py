@@ -113,6 +113,7 @@ def _facts_of_zne(run: Run, point: PointResult) -> dict[str, Any]:
 
 
 def _facts_in_full(run: Run, point: PointResult) -> dict[str, Any]:
+    others = run.reused(point)
     return {
         **_facts(point),
         "seed": point.seed,
@@ -123,6 +124,7 @@ def _facts_in_full(run: Run, point: PointResult) -> dict[str, Any]:
         "counts": None if point.counts is None else point.counts.to_dict(),
         "facts": point.facts,
         **_facts_of_zne(run, point),
+        **({"reused": [each.facts() for each in others]} if others else {}),
         "attempts": [_facts_of_attempt(run, each) for each in run.attempts_of(point)],
         "history": [
             {"at": at.isoformat(), "state": state.value, "note": note}
@@ -206,6 +208,8 @@ def _in_full(run: Run, point: PointResult, all_rows: bool) -> str:
     }
     if (warning := point.warning) and "warning" not in point.facts:
         lines["warning"] = warning
+    for each in run.reused(point):
+        lines[f"{whole(each.shots)} shots from"] = each.in_short()
     for name, why in point.undecided.items():
         lines[f"no numbers of {name}"] = why
     parts = [_pairs(lines)]
@@ -357,7 +361,11 @@ def _attempt(attempt: Attempt) -> list[str]:
 
 def _shots_of(attempt: Attempt) -> str:
     """Which shots of the sample it bought: ``[1000, 4000)``; ``[0, ?)`` in folders of before."""
+    from qbatch.snapshot.reused import FIRST_OF_OTHERS
+
     if attempt.start is None:
         return "?"
+    if attempt.start >= FIRST_OF_OTHERS:
+        return f"{attempt.shots} of another run"
     end = "?" if attempt.shots is None else attempt.start + attempt.shots
     return f"[{attempt.start}, {end})"

@@ -36,6 +36,7 @@ class Offer:
         limits: All that bound the run.
         spent: What counts against each limit already, in its unit.
         rates: What units are worth.
+        reused: What comes from other runs, and need not be bought: a line each.
     """
 
     plan: Plan
@@ -47,6 +48,7 @@ class Offer:
     limits: tuple[Limit, ...] = ()
     spent: Mapping[Limit, float] = field(default_factory=dict)
     rates: Rates = field(default_factory=dict, repr=False)
+    reused: tuple[str, ...] = ()
 
     @cached_property
     def paid(self) -> dict[str, Target]:

@@ -20,5 +20,6 @@ ROOM = Room(
     options="qbatch.providers.ibm_direct_access.options",
     account_options=frozenset({"service_crn", "iam_endpoint", "auth", "storage"}),
     layout_option="initial_layout",
+    seeding_options=frozenset({"sampler.simulator.seed_simulator"}),
     units=frozenset({"qpu_seconds"}),
 )

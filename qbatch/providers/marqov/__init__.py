@@ -18,5 +18,6 @@ ROOM = Room(
     account_options=frozenset({"team"}),
     label_options=frozenset({"native", "team"}),
     compiles=True,
+    seeding_options=frozenset({"native"}),
     units=frozenset({"usd"}),
 )

@@ -23,6 +23,7 @@ ROOM = Room(
     account_options=frozenset({"project_id"}),
     label_options=frozenset({"session_id", "max_duration"}),
     compiles=True,
+    seeding_options=frozenset({"simulator.seed_simulator"}),
     units=frozenset({"eur"}),
     also_called=frozenset({"scw"}),
 )

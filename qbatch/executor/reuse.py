@@ -1,0 +1,322 @@
+"""Shots bought before, in other runs: found, checked, and taken before anything is bought.
+
+Order: the other run folders are read once a plan and its targets are known (`gather`); what a run
+would have with them is seen in a copy of its folder (`seen_with`), by which it is told what is left
+to buy; once that was agreed to, they are taken into the folder itself (`take`). Nothing but what
+they hold of the plan's own contents is looked at, and nothing of them is executed.
+
+A job of a machine is taken as it is. One that was computed is taken where it would be computed here
+bit for bit: of the same seed, by the same versions.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from functools import cache
+from importlib import metadata
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+from qbatch.circuit.earlier import MARK
+from qbatch.circuit.facts import FORMAT
+from qbatch.errors import SelectionError, SnapshotError
+from qbatch.exchange.secrets import SECRETS
+from qbatch.executor.fetching import pack_result
+from qbatch.plan import reasons
+from qbatch.plan.pinning.stored import stored_in
+from qbatch.providers import Fetched, room_of
+from qbatch.snapshot import find_run_folder, is_run_folder
+from qbatch.snapshot.borrowing import Borrowed, Borrower, Loan
+from qbatch.snapshot.estimates import analysis_key
+from qbatch.snapshot.from_runs import Shots, by_run
+from qbatch.snapshot.lending import Lender, Lent
+from qbatch.snapshot.merge_sources import Source
+from qbatch.snapshot.paths import SNAPSHOT
+
+if TYPE_CHECKING:
+    from qbatch.plan import Plan, SweepPoint
+    from qbatch.plan.pricing.offer import Offer
+    from qbatch.providers import Order, Target
+
+
+@dataclass(frozen=True, slots=True)
+class Gathered:
+    """What other runs have for the points of a plan.
+
+    Attributes:
+        loans: Jobs that can be taken.
+        notes: What a person should know of the others, a line each.
+    """
+
+    loans: tuple[Loan, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+NOTHING = Gathered()
+
+
+def sources_named(named: Iterable[str | Path], own: Path) -> tuple[Path, ...]:
+    """Return the run folders that are meant, each once.
+
+    Args:
+        named: Run folders or manifests.
+        own: The folder of the run that is to take of them.
+
+    Raises:
+        SelectionError: One is no run, or is this run.
+        SourceErrors: One is a manifest, and wrong.
+    """
+    found: dict[Path, Path] = {}
+    for each in map(Path, named):
+        if not each.exists():
+            raise SelectionError(f"{each}: there is no such run folder; --reuse names one")
+        folder = find_run_folder(each)
+        if not is_run_folder(folder):
+            raise SelectionError(f"{each}: no run is kept here; --reuse names the folder of one")
+        if folder.resolve() == own.resolve():
+            raise SelectionError(f"{each}: that is the folder of this run; it has these shots")
+        found.setdefault(folder.resolve(), folder)
+    return (*found.values(),)
+
+
+def gather(plan: Plan, targets: Mapping[str, Target], folders: Sequence[Path]) -> Gathered:
+    """Return what other runs have for the points of a plan.
+
+    Args:
+        plan: What is wanted.
+        targets: Backend -> what it is now; points of others are left alone.
+        folders: Of the other runs.
+
+    Raises:
+        SelectionError: One has nothing that the plan asks for; the message says what is nearest.
+        SnapshotError: One cannot be read, or is nothing that may be taken from.
+    """
+    points = {point.id: point for point in plan.bought() if point.backend in targets}
+    gathering = _Gathering(plan, targets, points)
+    for folder in folders:
+        with Lender(folder) as lender:
+            gathering.read(lender)
+    return Gathered((*gathering.loans,), (*gathering.notes,))
+
+
+def gathered(
+    named: Sequence[str | Path], plan: Plan, targets: Mapping[str, Target], folder: Path
+) -> Gathered:
+    """Return what the runs that a person, or the manifest, names have for the points of a plan.
+
+    Args:
+        named: By the person: run folders or manifests.
+        plan: What is wanted.
+        targets: Backend -> what it is now.
+        folder: Of the run.
+
+    Raises:
+        SelectionError: As `sources_named` and `gather` do.
+        SnapshotError: As `gather` does.
+    """
+    return gather(plan, targets, sources_named(named, folder)) if named else NOTHING
+
+
+@contextmanager
+def seen_with(
+    folder: Path | None, gathered: Gathered, now: Callable[[], float], plan: Plan
+) -> Iterator[tuple[Path | None, Borrowed]]:
+    """Show a run folder as it will be once these jobs are taken into it; it stays as it is.
+
+    Args:
+        folder: Of the run; None: there is none yet.
+        gathered: What is to be taken.
+        now: UTC, seconds since 1970.
+        plan: Where it is to reach an accuracy, its points stand in the folder that is shown.
+    """
+    if not gathered.loans:
+        yield folder, Borrowed()
+        return
+    with TemporaryDirectory(prefix="qbatch-") as scratch:
+        copy = Path(scratch)
+        if folder is not None and (folder / SNAPSHOT).exists():
+            with Source(folder) as known:
+                known.copy_to(copy / SNAPSHOT)
+        with Borrower(copy, durability="normal", now=now) as target:
+            borrowed = target.borrow(gathered.loans)
+            if plan.has_accuracies:
+                _register(plan, target)
+        yield copy, borrowed
+
+
+def _register(plan: Plan, target: Borrower) -> None:
+    """Let readers of a copy see the points of a plan."""
+    target.register(
+        plan.points(are_written=True), setting_of=plan.setting_text, has_bases=plan.has_bases
+    )
+    manifest = plan.manifest
+    target.set_meta(
+        name=manifest.name,
+        manifest=manifest.text,
+        manifest_path=str(manifest.path or "<string>"),
+        manifest_folder=str(manifest.folder.absolute()),
+        overrides=json.dumps(list(manifest.overrides)),
+        sums=json.dumps(dict(manifest.sums)),
+    )
+
+
+def offer_with(
+    others: Gathered,
+    folder: Path | None,
+    plan: Plan,
+    now: Callable[[], float],
+    offer_in: Callable[[Path | None], Offer],
+) -> Offer:
+    """Return what a run would buy beside what its folder has, and what comes from other runs.
+
+    Args:
+        others: What comes from there.
+        folder: Of the run; None: there is none yet.
+        plan: What is wanted.
+        now: UTC, seconds since 1970.
+        offer_in: Returns what it would buy beside what a folder has; None: all.
+    """
+    with seen_with(folder, others, now, plan) as (seen, borrowed):
+        return replace(offer_in(seen), reused=(*told_of(borrowed), *others.notes))
+
+
+@dataclass
+class _Gathering:
+    """What is found, run folder by run folder."""
+
+    plan: Plan
+    targets: Mapping[str, Target]
+    points: Mapping[str, SweepPoint]
+    loans: list[Loan] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    def read(self, lender: Lender) -> None:
+        """Read one."""
+        lender.check_can_lend()
+        if lender.is_rehearsal:
+            raise SnapshotError(
+                f"{lender.folder}: it is a rehearsal; its shots are no results of anything"
+            )
+        if lender.is_running:
+            self.notes.append(
+                f"{lender.folder}: a run goes on there; what it has by now is taken, the same "
+                "command takes the rest later"
+            )
+        left: Counter[str] = Counter()
+        met = 0
+        for lent in lender.finished(self.points):
+            met += 1
+            if why := self._look_at(lender, lent):
+                left[why] += 1
+        if not met:
+            raise SelectionError(_nothing_in(lender, self.plan))
+        self.notes += [
+            f"{lender.folder}: {count} of its jobs not taken: {why}" for why, count in left.items()
+        ]
+
+    def _look_at(self, lender: Lender, lent: Lent) -> str:
+        """Take a job into the list, or say why not."""
+        point = self.points[lent.point.point_id]
+        order = self.plan.order_of(point)
+        fetched = _read(lender, lent, order)
+        backend = self.plan.manifest.backends[point.backend].with_settings(order.settings)
+        room = room_of(backend.provider)
+        if lent.is_emulated != self.targets[point.backend].is_emulated:
+            return "of them and this run one had an emulator in place of the cloud"
+        if room.is_local and (why := _other_than_computed(lent, order)):
+            return why
+        is_repeatable = room.is_local or room.is_seeded(backend.options)
+        if not is_repeatable and not lent.reused.provider_job_id:
+            return "under which id its cloud knows them is not kept, so they might count twice"
+        analysis = self.plan.manifest.analysis
+        result = pack_result(fetched, analysis, analysis_key(analysis))
+        self.loans.append(Loan(point, lent, result, is_repeatable))
+        return ""
+
+
+def _read(lender: Lender, lent: Lent, order: Order) -> Fetched:
+    """Read a result, which has to be one of what is ordered here.
+
+    Raises:
+        SnapshotError: It is not.
+    """
+    import numpy as np
+
+    from qbatch.result import Counts
+
+    where = f"{lender.folder}: {lent.point.name}"
+    counts = Counts.unpack(lent.counts)
+    expected = tuple((each.name, each.num_bits) for each in order.circuit.facts.registers)
+    if counts.shots != lent.point.shots or counts.registers != expected:
+        raise SnapshotError(
+            f"{where}: its counts are {counts.shots} shots on {_told(counts.registers)}, said are "
+            f"{lent.point.shots} on {_told(expected)}; nothing was taken from this folder"
+        )
+    if SECRETS.search(f"{lent.facts} {lent.reused}"):
+        raise SnapshotError(
+            f"{where}: what is kept with its result holds what looks like a credential; nothing "
+            "was taken from this folder. Have it changed at its provider"
+        )
+    vector = None if lent.vector is None else np.frombuffer(lent.vector, np.complex128)
+    return Fetched(lent.point.id, counts, facts=lent.facts, statevector=vector)
+
+
+def _told(registers: Sequence[tuple[str, int]]) -> str:
+    return ", ".join(f"{name}[{bits}]" for name, bits in registers)
+
+
+def _other_than_computed(lent: Lent, order: Order) -> str:
+    """Say why a computed result need not be what would be computed here; "" where it is."""
+    facts = lent.facts
+    if facts.get(MARK) != FORMAT:
+        return "computed by an earlier qbatch; they are computed anew"
+    if (facts.get("seed"), facts.get("start", 0)) != (order.seed, lent.reused.start):
+        return "computed with another seed than they say; they are computed anew"
+    versions = {facts.get("engine"): facts.get("engine_version"), **(facts.get("versions") or {})}
+    for name, version in versions.items():
+        if (ours := _installed(str(name))) != version:
+            return f"computed with {name} {version}, here is {ours or 'none'}; computed anew"
+    return ""
+
+
+@cache
+def _installed(package: str) -> str:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return ""
+
+
+def _nothing_in(lender: Lender, plan: Plan) -> str:
+    """Say that a run has nothing of what a plan asks for, and what of it is nearest."""
+    stored = stored_in(lender, plan)
+    done = sum(1 for each in stored.values() if any(job.shots for job in each.jobs))
+    head = f"{lender.folder}: none of its {done} points is one of this plan"
+    for reason in reasons(plan, stored):
+        if reason.changes:
+            told = "; ".join(map(str, reason.changes))
+            return f"{head}; nearest is {stored[reason.before].name!r}, in which differs {told}"
+    there = sorted({f"{point.circuit} on {point.backend}" for point, _ in lender.stored_points()})
+    return f"{head}, nor near to one; it has {', '.join(there[:4])}"
+
+
+def shots_of(loans: Iterable[Loan]) -> Iterator[Shots]:
+    """Yield what each loan brings."""
+    return ((each.point.id, each.lent.reused, each.lent.point.shots) for each in loans)
+
+
+def told_of(borrowed: Borrowed) -> list[str]:
+    """Say what was taken, and what was not as it is there."""
+    lines = [str(each) for each in by_run(shots_of(borrowed.taken))]
+    if borrowed.overlapping:
+        jobs = len(borrowed.overlapping)
+        lines.append(
+            f"{jobs} computed {'job is' if jobs == 1 else 'jobs are'} not taken: some of their "
+            "shots are here already, and a shot counts once"
+        )
+    return lines

@@ -1,0 +1,48 @@
+"""What of a run comes from other runs: shots that were bought before, and count here."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+
+from qbatch.notation import listed, whole
+from qbatch.report.numbers import amount
+
+if TYPE_CHECKING:
+    from qbatch.report.rows import Run
+    from qbatch.snapshot.from_runs import FromRun
+
+#: Heads of `reused_rows`.
+REUSED_HEADS = ("from", "run by", "results of", "jobs", "points", "shots", "account", "paid there")
+
+#: Said above the table.
+REUSED_NOTE = (
+    "These shots were measured in other runs, count here, and were not bought again; what they "
+    "cost there is in no sum of this run."
+)
+
+
+@runtime_checkable
+class Borrows(Protocol):
+    """A run that knows what it has from others (`snapshot.Run`)."""
+
+    def reused(self, point: Any = None) -> list[FromRun]: ...
+
+
+def reused_rows(run: Run) -> list[Sequence[str]]:
+    """A row for each other run, as `REUSED_HEADS` names its cells; none where nothing comes."""
+    if not isinstance(run, Borrows):
+        return []
+    return [
+        (
+            f"{each.name}: {each.folder}",
+            listed(each.who),
+            each.days,
+            whole(each.jobs),
+            whole(each.points),
+            whole(each.shots),
+            listed(each.accounts),
+            " + ".join(amount(cost, unit) for unit, cost in each.cost.items()),
+        )
+        for each in run.reused()
+    ]
