@@ -43,6 +43,7 @@ from qbatch.executor.descriptors import ensure_descriptors
 from qbatch.executor.engine import WANTED, Settings
 from qbatch.executor.events import Observer, Summary, Waiting, Warned
 from qbatch.executor.execute import Only, collapsed, execute
+from qbatch.executor.holding import begin_anew, open_snapshot
 from qbatch.executor.noting import note_run, now_text
 from qbatch.executor.options import Options, Refresh, keywords
 from qbatch.executor.quoting import ask_quotes
@@ -73,9 +74,7 @@ from qbatch.snapshot import (
     check_owner,
     holder_of,
     run_folder_of,
-    set_aside,
 )
-from qbatch.snapshot.borrowing import Borrower
 from qbatch.state import state_folder
 
 Work = Callable[[], Awaitable[Run]]
@@ -279,17 +278,15 @@ async def run_async_with(source: Manifest | str | Path, options: Options) -> Run
         check_units(settings.limits, targets, settings.rates)
         others = gathered(_named(options), plan, targets, folder)
         known = None if options.fresh else folder
-
-        def offer_in(seen: Path | None) -> Offer:
-            return offer_of(seen, plan, targets, drivers, only, settings, around.now)
-
+        at = partial(offer_of, plan=plan, targets=targets, drivers=drivers, only=only)
+        offer_in = partial(at, settings=settings, now=around.now)
         offer = offer_with(others, known, plan, around.now, offer_in)
         await _tell_before(offer, options)
         with signals_raise():  # who is asked for the price may leave at once
             agreed = agreed_to(options.approve, offer)
         if options.fresh:
-            _set_aside(folder, options.observer)
-        with _open_snapshot(folder, manifest, drivers, around) as snapshot:
+            begin_anew(folder, options.observer)
+        with open_snapshot(folder, manifest, drivers, around) as snapshot:
             note_run(snapshot, options, run_id, manifest)
             _count_elsewhere(snapshot, drivers, around)
             snapshot.borrow(others.loans)
@@ -447,30 +444,6 @@ async def _describe_all(
 async def _close(driver: Driver) -> None:
     with trio.CancelScope(shield=True), trio.move_on_after(CLOSE_S):
         await driver.aclose()
-
-
-def _set_aside(folder: Path, observer: Observer) -> None:
-    moved = set_aside(folder)
-    if moved is None:
-        return
-    new_folder, in_flight = moved
-    text = f"the old run is in {new_folder}"
-    if in_flight:
-        text += (
-            f"; {in_flight} of its jobs may still be at a provider: `qbatch fetch {new_folder}` "
-            f"brings their results home, `qbatch cancel {new_folder}` stops them"
-        )
-    observer(Warned(text))
-
-
-def _open_snapshot(
-    folder: Path, manifest: Manifest, drivers: Mapping[str, Driver], around: Surroundings
-) -> Borrower:
-    is_free = all(driver.is_local for driver in drivers.values())
-    durability = manifest.run.durability or ("normal" if is_free else "full")
-    if not around.is_virtual:
-        return Borrower(folder, durability=durability, now=around.now)
-    return Borrower(folder, durability="normal", now=around.now)
 
 
 async def _refreshing(
