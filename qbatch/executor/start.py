@@ -264,9 +264,8 @@ async def run_async_with(source: Manifest | str | Path, options: Options) -> Run
     folder = _free_folder(manifest, options)
     plan.wanted = {} if options.fresh else decided_in(folder, plan)
     only = chosen(options, plan, folder)
-    run_id = _run_id(folder, options)
     around = options.surroundings or _surroundings(options, manifest)
-    steps = Steps(options.observer)
+    steps, run_id = Steps(options.observer), _run_id(folder, options)
     around = replace(around, run_id=run_id, run_folder=folder.absolute(), tell=steps.tell)
     settings = _settings(options, plan, around)
     async with AsyncExitStack() as stack:
