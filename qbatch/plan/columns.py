@@ -6,8 +6,9 @@ shared by all that read the same columns; one by one, each point would look up e
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from itertools import takewhile
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import repeat, takewhile
+from operator import add
 from typing import Any
 
 from qbatch.plan.geometry.grid import Index
@@ -69,3 +70,25 @@ class Columns:
         """Return what the point at `index` has in each column."""
         rest = tuple([column[index[at]] for at, column in self._rest])
         return rest if self._rows is None else self._rows[index[self._position]] + rest
+
+    def rows(self, places: Sequence[Sequence[int]]) -> Iterator[Row]:
+        """Yield what points have in each column, for many of them in less time than one by one.
+
+        Args:
+            places: Position in an index -> of each point what its index has there.
+        """
+        columns = [taken(values, at, places) for at, values in self._rest]
+        rest = zip(*columns, strict=True) if columns else repeat((), len(places[-1]))
+        if self._rows is None:
+            return rest
+        return map(add, map(self._rows.__getitem__, places[self._position]), rest)
+
+
+def taken(values: Sequence[Any], at: int, places: Sequence[Sequence[int]]) -> Iterable[Any]:
+    """Return of each point what a column has for it; see `Columns.rows`."""
+    rows = places[at]
+    first, last = rows[0], rows[-1]
+    if at >= 0 and last - first + 1 == len(rows) and rows == tuple(range(first, last + 1)):
+        found: Sequence[Any] = values[first : last + 1]
+        return found
+    return map(values.__getitem__, rows)

@@ -16,6 +16,7 @@ from __future__ import annotations
 import json
 import math
 import re
+from array import array
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -65,9 +66,9 @@ class Texts(Sequence[str]):
     @overload
     def __getitem__(self, index: slice) -> Sequence[str]: ...
     def __getitem__(self, index: int | slice) -> str | Sequence[str]:
-        if isinstance(index, slice):
-            return [self._write(value) for value in self._values[index]]
         first, found = self._latest
+        if isinstance(index, slice):
+            return self._made_together(*index.indices(len(self)))
         at = index - first
         if not 0 <= at < len(found):
             return self._made(index, is_next=at == len(found))
@@ -79,16 +80,24 @@ class Texts(Sequence[str]):
             if index >= 0:
                 self._latest = index, (text,)
             return text
-        number = min(_TEXTS_AT_ONCE, _LONGEST_TABLE)
-        found = texts(self._values[index : index + number], self._write)
-        self._latest = index, found
-        return found[0]
+        return self._made_together(index, index + _TEXTS_AT_ONCE)[0]
+
+    def _made_together(self, start: int, stop: int, step: int = 1) -> Sequence[str]:
+        first, found = self._latest
+        if step == 1 and first <= start and stop <= first + len(found):
+            return found[start - first : stop - first]
+        found = _list_of_texts(self._values[start:stop:step], self._write)
+        if step == 1:
+            self._latest = start, found
+        return found
 
 
 def texts(values: Sequence[Any], write: Callable[[Any], str]) -> Sequence[str]:
     """Return the text of each value."""
-    if len(values) > _LONGEST_TABLE:
-        return Texts(values, write)
+    return Texts(values, write) if len(values) > _LONGEST_TABLE else _list_of_texts(values, write)
+
+
+def _list_of_texts(values: Sequence[Any], write: Callable[[Any], str]) -> list[str]:
     if _all_floats(values):
         if write in (bound_text, full_text):
             return _float_texts(values)
@@ -98,6 +107,8 @@ def texts(values: Sequence[Any], write: Callable[[Any], str]) -> Sequence[str]:
 
 
 def _all_floats(values: Iterable[Any]) -> bool:
+    if isinstance(values, array):
+        return values.typecode == "d"
     return set(map(type, values)) == {float}
 
 
@@ -436,7 +447,8 @@ class TextTables:
         self._made: dict[tuple[str, Callable[[Any], str]], Sequence[str]] = {}
 
     def __call__(self, name: str, column: Column, write: Callable[[Any], str]) -> Sequence[str]:
-        if write is full_text and len(column.values) <= _LONGEST_TABLE:
+        is_quick = isinstance(column.values, array) or len(column.values) <= _LONGEST_TABLE
+        if write is full_text and is_quick:
             write = bound_text if _all_floats(column.values) else write  # the same for floats
         if (name, write) not in self._made:
             is_short = write is json_text and len(column.values) <= _LONGEST_TABLE
@@ -457,30 +469,3 @@ def _are_no_whole_floats(values: Sequence[Any]) -> bool:
 
 def _literal(text: str) -> str:
     return text.replace("%", "%%")
-
-
-def ids_and_names(rows: Iterator[tuple[Layout, Index]]) -> Iterator[tuple[str, str]]:
-    """Yield id and name of each point, without making the points."""
-    return ((id_, name) for id_, name, _ in pins(rows))
-
-
-def pins(rows: Iterator[tuple[Layout, Index]]) -> Iterator[tuple[str, str, int]]:
-    """Yield id, name and shots of each point, without making the points."""
-    return ((told[0].hex(), told[1], told[4]) for told in identities(rows))
-
-
-#: Of a point: its id, name, circuit, backend, shots, and the key of its setting.
-Identity = tuple[bytes, str, str, str, int, str]
-
-
-def identities(rows: Iterator[tuple[Layout, Index]]) -> Iterator[Identity]:
-    """Yield what tells each point from what it was in a former plan, without making the points."""
-    for layout, index in rows:
-        digest = layout.prefix.copy()
-        rest = layout.id_format % layout.id_columns.at(index)
-        digest.update(rest.encode())
-        name = layout.name_format % layout.name_columns.at(index)
-        at, shots = layout.shots
-        copy = f"{name}#{index[-1] + 1}" if index[-1] else name
-        told = (digest.digest(), copy, layout.circuit, layout.backend)
-        yield (*told, shots[index[at]], layout.setting)

@@ -21,8 +21,9 @@ from qbatch.manifest.paths import SettingValues, setting_axis, settings_of
 from qbatch.manifest.prices import NO_PRICES, PriceList
 from qbatch.plan.geometry.grid import Block, Index
 from qbatch.plan.geometry.sweep import Grid, Variants
+from qbatch.plan.identities import Identity, identities, ids_and_names, pins
 from qbatch.plan.identity import SweepPoint, canonical_json
-from qbatch.plan.layout import Identity, Layout, identities, ids_and_names, in_settings, pins
+from qbatch.plan.layout import Layout, in_settings
 from qbatch.providers import Order, Quote
 
 if TYPE_CHECKING:

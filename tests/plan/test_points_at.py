@@ -31,6 +31,10 @@ SWEEPS = {
     "grid": "sweep:\n  matrix: {backend: [one, two], theta: {linspace: [0, 1, 7]}}\n  repeat: 2\n",
     "shots": "sweep:\n  zip: {shots: [10, 20, 30], theta: [0.1, 0.2, 0.3]}\n",
     "interleaved": "sweep:\n  order: interleave\n  matrix: {theta: [0.5, 1.5]}\n  repeat: 3\n",
+    "long": "sweep:\n  matrix: {backend: [one, two], theta: {linspace: [0, 1, 1500]}}\n"
+    "  repeat: 2\n",
+    "shuffled": "sweep:\n  order: random\n  matrix: {backend: [one, two], theta: [0.5, 1.5, 2.5]}\n"
+    "  repeat: 2\n",
     "several": "sweep:\n  - {matrix: {theta: [0.5, 1.5]}}\n"
     "  - {matrix: {backend: [two], theta: [2.5]}}\n",
 }
@@ -52,8 +56,10 @@ def test_points_are_made_by_their_places(name: str) -> None:
         assert few == [point for point in expected if point.backend == "two"]
 
 
+@pytest.mark.parametrize("longest", [3, 65_536])
 @pytest.mark.parametrize("name", SWEEPS)
-def test_identities_are_those_of_the_points(name: str) -> None:
+def test_identities_are_those_of_the_points(name: str, longest: int, monkeypatch) -> None:
+    monkeypatch.setattr("qbatch.plan.layout._LONGEST_TABLE", longest)
     plan = plan_of(name)
     told = [
         (bytes.fromhex(p.id), p.name, p.circuit, p.backend, p.shots, p.setting)

@@ -22,6 +22,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
+from itertools import repeat
 from typing import Literal
 
 from qbatch.manifest.models import Override, Sample, Value
@@ -53,6 +54,7 @@ class Variants:
         self._bits = bits
         self._make = make
         self._names = tuple(name for name in block.names if name in names)
+        self._num_dimensions = len(block.dimensions)
         self._tables: list[tuple[int, Sequence[int], list[Key]]] = []
         for position, dimension in enumerate(block.dimensions):
             if names & set(dimension.names):
@@ -60,6 +62,12 @@ class Variants:
                 ids = [keys.setdefault(k, len(keys)) for k in dimension.keys(self._names)]
                 self._tables.append((position, ids, list(keys)))
         self._layouts: dict[tuple[int, ...], Layout] = {}
+
+    def find_sole(self) -> Layout | None:
+        """Return the one layout of all points that satisfy no clause; None: they have several."""
+        if any(len(keys) > 1 for _, _, keys in self._tables):
+            return None
+        return self.find((0,) * self._num_dimensions, 0)
 
     def find(self, index: Index, mask: int) -> Layout:
         """Return the layout of the point at `index`."""
@@ -231,6 +239,9 @@ class Grid:
     ) -> Iterator[tuple[Layout, Index]]:
         find = variants.find
         if not block.masks and not block.start:
+            if block.size and (sole := variants.find_sole()):
+                yield from zip(repeat(sole), block.indexes(copies), strict=False)
+                return
             for index in block.indexes(copies):
                 yield find(index, 0), index
             return
