@@ -124,15 +124,15 @@ def register(
     fresh = iter(points)
     former = _known_bounds(db)
     bounds = {**former, **bounds}
+    planned = 0
     if bounds == former and not (_is_any_misfit(db, bounds) or _is_any_cut_left(db)):
         told = _told(fresh, identities, has_settings=setting_of is not None)
-        planned, changed = _skip_unchanged(db, told)
-        if changed is not None and changed[1] is None:
-            fresh = itertools.islice(fresh, planned, None)
-            changed = changed[0], next(fresh)
-        first_changed = None if changed is None else changed[1]
-    else:
-        planned, first_changed = 0, next(fresh, None)
+        planned, rest = _skip_unchanged(db, told)
+        if identities is None:
+            fresh = itertools.chain((point for _, point in rest if point is not None), fresh)
+        else:
+            fresh = itertools.islice(fresh, planned, None) if rest else iter(())
+    first_changed = next(fresh, None)
     before, was_planned = _num_points(db)
     had = was_planned + _count(db, "SELECT count(*) FROM places")
     if first_changed is None and planned == had and not forgotten_settings(db):
@@ -296,24 +296,26 @@ def _told(
 
 def _skip_unchanged(
     db: sqlite3.Connection, told: Iterator[tuple[Identity, Point | None]]
-) -> tuple[int, tuple[Identity, Point | None] | None]:
-    """Return how many points stand where they stood, and the first of `told` that does not.
+) -> tuple[int, Sequence[tuple[Identity, Point | None]]]:
+    """Return how many points stand where they stood, and what was read of `told` behind them.
 
     Raises:
-        Mismatch: It does not because its row is damaged.
+        Mismatch: The next one does not because its row is damaged.
     """
-    known = db.execute(_PLANNED)
-    same = 0
-    for each in told:
-        row = known.fetchone()
-        if row is None or row[:6] != each[0] or row[6] != same:
+    known, same = db.execute(_PLANNED), 0
+    while chunk := list(itertools.islice(told, CHUNK)):
+        rows = known.fetchmany(len(chunk))
+        expected = [(*identity, same + at) for at, (identity, _) in enumerate(chunk)]
+        if [row[:7] for row in rows] != expected:
             known.close()
-            if row is not None:
-                _check_row(db, row[7])
-            return same, each
-        same += 1
+            pairs = enumerate(zip(rows, expected, strict=False))
+            at = next((at for at, (row, each) in pairs if row[:7] != each), len(rows))
+            if at < len(rows):
+                _check_row(db, rows[at][7])
+            return same + at, chunk[at:]
+        same += len(chunk)
     known.close()
-    return same, None
+    return same, ()
 
 
 #: The points of the plan in order, with their identities, positions and rows.

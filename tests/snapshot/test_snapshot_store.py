@@ -111,6 +111,25 @@ def test_points_keep_their_state_when_the_plan_is_reordered_and_grows(tmp_path: 
         assert run["i=3"].state is JobState.COMPLETED
 
 
+@pytest.mark.parametrize("changed", [0, 999, 1_000, 1_700, 2_499])
+@pytest.mark.parametrize("is_told", [False, True])
+def test_a_long_plan_takes_in_one_that_came_anywhere(
+    tmp_path: Path, changed: int, is_told: bool
+) -> None:
+    with Snapshot(tmp_path) as snapshot:
+        snapshot.register(points(*range(1, 2_501)))
+    with Snapshot(tmp_path) as snapshot:
+        wanted = [*range(1, changed + 1), 9_999, *range(changed + 1, 2_501)]
+        told = (
+            (bytes.fromhex(p.id), p.name, p.circuit, p.backend, p.shots, "")
+            for p in points(*wanted)
+        )
+        found = snapshot.register(points(*wanted), identities=told if is_told else None)
+    assert (found.planned, found.added, found.removed) == (2_501, 1, 0)
+    with Run(tmp_path) as run:
+        assert names(run) == [f"i={n}" for n in wanted]
+
+
 def test_points_no_longer_planned_are_kept_apart_and_come_back_with_their_results(
     tmp_path: Path,
 ) -> None:
