@@ -1,4 +1,4 @@
-"""What operating systems do each in its own way: locks of files, and reading at a place.
+"""What operating systems do each in its own way: locks of files, reading at a place, pipes.
 
 POSIX systems have ``flock``; Windows has locks of bytes, which its C library calls ``locking``.
 Both are held by an open file, die with its process, and keep out another open file of the same
@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import errno
 import os
+import sys
 import time
 
 #: Where the byte lies that is locked on Windows.
@@ -84,6 +85,22 @@ def write_at(fd: int, text: bytes, offset: int) -> None:
         return
     os.lseek(fd, offset, os.SEEK_SET)
     os.write(fd, text)
+
+
+def make_pipe(size: int) -> tuple[int, int]:
+    """Make a pipe that holds `size` bytes, where the system can be asked for that.
+
+    Returns:
+        File descriptors: where it is read, and where it is written.
+    """
+    ends = os.pipe()
+    try:
+        import fcntl
+    except ImportError:
+        return ends
+    if sys.platform == "linux":
+        fcntl.fcntl(ends[1], fcntl.F_SETPIPE_SZ, size)
+    return ends
 
 
 def is_alive(pid: int) -> bool:

@@ -51,6 +51,9 @@ logging.getLogger("qiskit_aer").addHandler(logging.NullHandler())
 _KEPT = 256
 _KEPT_BYTES = 256 << 20
 
+#: What reads a circuit's text.
+_READERS = ("qbatch.circuit.qasm", "qbatch.circuit.to_qiskit", "qbatch.circuit.unitaries")
+
 _programs: OrderedDict[str, tuple[Program, Any]] = OrderedDict()
 
 #: Bytes of those of them that numpy computes, by key.
@@ -64,7 +67,7 @@ def warm_up() -> None:
     """Import what simulating needs, so that the first chunk does not wait for it."""
     from importlib import import_module
 
-    for name in ("numpy", "qiskit.converters", "qiskit_aer"):
+    for name in ("numpy", "qiskit.converters", "qiskit_aer", "qbatch.result", *_READERS):
         import_module(name)
 
 

@@ -100,6 +100,6 @@ def _steps(environ: Mapping[str, str]) -> Engine:
 
 def _processes(workers: int, memory: int, threads: int) -> Engine:
     from qbatch.providers.local.engines import pool  # with trio, for which a plan need not wait
-    from qbatch.providers.local.engines.process import Command
+    from qbatch.providers.local.engines.command import Command
 
     return pool.Processes(workers, memory, Command(threads=threads))

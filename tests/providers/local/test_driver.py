@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 import os
+import select
 import signal
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Awaitable, Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -284,7 +286,10 @@ def test_a_worker_killed_while_idle_costs_nobody_a_retry(loop):
 
 
 def wait_ended_process(pid: int) -> None:
-    os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
+    with suppress(ProcessLookupError):
+        process = os.pidfd_open(pid)
+        select.select([process], [], [])
+        os.close(process)
 
 
 def test_workers_end_with_the_trio_run_even_if_nobody_closes_the_driver():
@@ -326,8 +331,8 @@ def test_a_worker_is_started_before_there_are_jobs():
         driver = open_local()
         assert isinstance(driver, GetsReady)
         await driver.get_ready()
-        await trio.testing.wait_all_tasks_blocked()
-        pids = driver._work._engine.pids
+        while not (pids := driver._work._engine.pids):
+            await trio.sleep(0.01)
         await driver.aclose()
         return pids
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from simulating import HEAD, circuit, settings
 
-from qbatch.providers.local.engines.process import Command
+from qbatch.providers.local.engines.command import Command
 from qbatch.providers.local.prepare import prepare
 from qbatch.providers.local.settings import Settings
 from qbatch.providers.local.work import THREADS, Program, settled

@@ -10,6 +10,8 @@ code of `qbatch.providers.local.engine`, so that counts are equal on all of them
     permission             which words of a manifest need the person's own
     inline                 in this process, for virtual clocks
     pool, process, worker  processes of this machine, or steps of an allocation
+    command, child         what a worker is, and what the system knows of it
+    forked, fork_server    workers forked by a process that has loaded what they need
     dask, dask_task        a Dask cluster, and what a worker of it does
     slurm, node            batch jobs of a centre, and what one does on its node
 """

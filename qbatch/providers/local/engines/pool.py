@@ -14,12 +14,18 @@ from dataclasses import dataclass
 
 import trio
 
+from qbatch.providers.local.engines.command import CHILD, Command
 from qbatch.providers.local.engines.contract import Broken, Task
-from qbatch.providers.local.engines.process import CHILD, Command, EndedError, Process
+from qbatch.providers.local.engines.forked import may_fork
+from qbatch.providers.local.engines.process import EndedError, Process
 from qbatch.providers.local.work import Answer, to_frame
 
-#: A further worker starts once those there are have so much to do, seconds: it takes as long.
+#: A further worker starts once those there are have so much to do, seconds: it takes as long to
+#: load what it needs.
 WORTH_A_WORKER_S = 1.0
+
+#: The same where it is forked: it takes as long to read and prepare the circuits of the others.
+WORTH_A_FORK_S = 0.25
 
 #: A worker that is not ready by then will never be.
 START_UP_S = 120.0
@@ -49,6 +55,7 @@ class Pool:
 
     def __init__(self, command: Command = CHILD) -> None:
         self._command = command
+        self._worth_s = WORTH_A_FORK_S if may_fork(command) else WORTH_A_WORKER_S
         self._share_of: dict[Task, Share] = {}
         self._queue: deque[Task] = deque()
         self._shares: set[Share] = set()
@@ -103,7 +110,9 @@ class Pool:
     @property
     def pids(self) -> list[int]:
         """Process ids of running workers."""
-        return [process.pid for process in self._workers.values() if process is not None]
+        there = (process for process in self._workers.values() if process is not None)
+        pids = (process.pid for process in there if not process.has_ended)
+        return [pid for pid in pids if pid is not None]
 
     # -- workers -----------------------------------------------------------------------------------
 
@@ -115,7 +124,7 @@ class Pool:
         most = max(self._allowed, default=0)
         hired = len(self._workers)
         busy = self._running + len(self._queue) > hired
-        if hired < most and busy and self._pending_s > hired * WORTH_A_WORKER_S:
+        if hired < most and busy and self._pending_s > hired * self._worth_s:
             self._hire()
 
     def _hire(self) -> None:

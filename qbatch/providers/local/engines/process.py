@@ -1,27 +1,25 @@
 """One worker process as seen by its parent: started, spoken to, ended, and its last words read.
 
-Rules: a plain subprocess, so that no script of the person's is imported again and nothing is forked
-after Aer has run. The interpreter is started from the trio thread itself, in which the system then
-sees the worker's parent; what waits on its pipes waits on trio.
+Rules: forked by a process of its own that has computed nothing (`forked`), else a plain subprocess:
+so no script of the person's is imported again, and nothing is forked after Aer has run. What waits
+on its pipes waits on trio.
 """
 
 from __future__ import annotations
 
-import json
 import os
 import pickle
 import signal
-import subprocess
-import sys
 import tempfile
-from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import trio
 
-from qbatch.providers.local.engines.worker import COMMAND, ENVIRONMENT
-from qbatch.providers.local.work import THREADS, frame_length
+from qbatch.providers.local.engines.child import Child, Spawned
+from qbatch.providers.local.engines.command import CHILD, Command
+from qbatch.providers.local.engines.forked import Forked, may_fork
+from qbatch.providers.local.work import frame_length, to_frame
+from qbatch.system import make_pipe
 
 _PIPE_BYTES = 1 << 20
 _LAST_WORDS = 4000
@@ -30,32 +28,6 @@ _LAST_WORDS = 4000
 _LAST_WORDS_S, _LOOK_S = 5.0, 0.01
 #: For a launcher to end its worker, seconds.
 _LAUNCHER_S = 5.0
-
-
-@dataclass(frozen=True, slots=True)
-class Command:
-    """What a worker is.
-
-    Attributes:
-        code: What Python runs; see `worker.COMMAND`.
-        before: What is put before the interpreter: a launcher and its arguments, under which the
-            worker is no child of this process.
-        threads: That it may use where they change no bit of what it computes.
-    """
-
-    code: str = COMMAND
-    before: tuple[str, ...] = ()
-    threads: int = 1
-
-    @property
-    def environ(self) -> dict[str, str]:
-        """Environment variables of the worker."""
-        threads = {name: str(self.threads) for name in ("OMP_NUM_THREADS", THREADS)}
-        return {**os.environ, **ENVIRONMENT, **threads}
-
-
-#: A child of this process.
-CHILD = Command()
 
 
 class EndedError(Exception):
@@ -71,34 +43,29 @@ class Process:
 
     def __init__(self, command: Command = CHILD) -> None:
         self._is_launched = bool(command.before)
-        self._stderr = tempfile.TemporaryFile()  # noqa: SIM115  (closed in `end`)
-        self._popen = subprocess.Popen(
-            _arguments(command),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self._stderr,
-            env=command.environ,
-            bufsize=0,
-            pipesize=_PIPE_BYTES,
-            process_group=0,  # a terminal's Ctrl-C is for the parent
-        )
-        assert self._popen.stdin is not None
-        assert self._popen.stdout is not None
-        self._to = trio.lowlevel.FdStream(os.dup(self._popen.stdin.fileno()))
-        self._from = trio.lowlevel.FdStream(os.dup(self._popen.stdout.fileno()))
-        self._popen.stdin.close()
-        self._popen.stdout.close()
+        self._stderr = tempfile.TemporaryFile()  # noqa: SIM115  (closed in `close`)
+        theirs, to = make_pipe(_PIPE_BYTES)
+        come, their_outbox = make_pipe(_PIPE_BYTES)
+        start = Forked if may_fork(command) else Spawned
+        try:
+            self._child: Child = start(command, theirs, their_outbox, self._stderr)
+        finally:
+            os.close(theirs)
+            os.close(their_outbox)
+        self._to = trio.lowlevel.FdStream(to)
+        self._from = trio.lowlevel.FdStream(come)
         self._received = bytearray()
         self._ready = self._is_ending = False
 
     @property
-    def pid(self) -> int:
-        return self._popen.pid
+    def pid(self) -> int | None:
+        """Its process id; None: it has not begun."""
+        return self._child.pid
 
     @property
     def has_ended(self) -> bool:
         """Whether it is no more."""
-        return self._popen.poll() is not None
+        return self._child.has_ended
 
     async def wait_ready(self) -> None:
         """Wait until it has imported what it needs.
@@ -107,7 +74,10 @@ class Process:
             EndedError: It could not.
         """
         if not self._ready:
+            if self._child.environ is not None:
+                await self.send(to_frame(self._child.environ))
             await self.receive()
+            await self._child.wait_known()
             self._ready = True
 
     async def send(self, frame: bytes) -> None:
@@ -148,14 +118,15 @@ class Process:
         with trio.CancelScope(shield=True):
             if self._is_launched:
                 with trio.move_on_after(_LAUNCHER_S):
-                    self._popen.terminate()  # which the launcher passes on; it could not a kill
+                    self._child.terminate()  # which the launcher passes on; it could not a kill
                     await self._wait_closed()
             if self._is_ending:
                 with trio.move_on_after(_LAST_WORDS_S):
                     while not self.has_ended:
                         await trio.sleep(_LOOK_S)
             self.kill()
-            await self._wait_closed()
+            if self.pid is not None:  # else it has not begun, and ends as it finds its pipes closed
+                await self._wait_closed()
             await self._from.aclose()
             await self._to.aclose()
         return self.close()
@@ -167,26 +138,16 @@ class Process:
 
     def kill(self) -> None:
         """Make it end now; a process that has ended by itself keeps its own reason."""
-        self._popen.poll()
-        self._popen.kill()
+        self._child.kill()
 
     def close(self) -> str:
         """Wait for a process that is ending, and say how it ended."""
-        code = self._popen.wait()
+        code, told = self._child.wait()
         size = self._stderr.seek(0, os.SEEK_END)
         self._stderr.seek(max(0, size - _LAST_WORDS))
-        lines = self._stderr.read().decode(errors="replace").strip().splitlines()
+        lines = (told or self._stderr.read()).decode(errors="replace").strip().splitlines()
         self._stderr.close()
         return _cause(code, lines[-1] if lines else "")
-
-
-def _arguments(command: Command) -> Sequence[str]:
-    paths = [os.path.abspath(path) for path in sys.path]  # noqa: PTH100  ("" is the current folder)
-    # Files have one name, whatever the locale.
-    names = ["-X", "utf8"] if sys.getfilesystemencoding() == "utf-8" else []
-    parent = 0 if command.before else os.getpid()
-    told = [json.dumps(paths), str(parent)]
-    return [*command.before, sys.executable, "-P", *names, "-c", command.code, *told]
 
 
 def _cause(code: int, last_line: str) -> str:

@@ -36,15 +36,27 @@ def main(parent: int) -> None:
     Args:
         parent: Its process id; 0: a launcher's, which ends it with its pipes.
     """
-    for name in {"SIGINT", "SIGHUP"} & {each.name for each in signal.Signals}:
-        signal.signal(signal.Signals[name], signal.SIG_IGN)
+    ignore_the_terminal()
     if parent:
-        _die_with(parent)
-    inbox, outbox = _take_over_pipes()
-    from qbatch.providers.local.engine import simulate_and_pack, warm_up
-    from qbatch.providers.local.work import frame_length, to_frame
+        die_with(parent)
+    inbox, outbox = take_over_pipes()
+    from qbatch.providers.local.engine import warm_up
 
     warm_up()
+    serve(inbox, outbox)
+
+
+def ignore_the_terminal() -> None:
+    """Leave Ctrl-C to the parent."""
+    for name in {"SIGINT", "SIGHUP"} & {each.name for each in signal.Signals}:
+        signal.signal(signal.Signals[name], signal.SIG_IGN)
+
+
+def serve(inbox: BinaryIO, outbox: BinaryIO) -> None:
+    """Say that all is loaded, and compute until nothing comes any more."""
+    from qbatch.providers.local.engine import simulate_and_pack
+    from qbatch.providers.local.work import frame_length, to_frame
+
     _write(outbox, to_frame("ready"))
     while len(head := inbox.read(8)) == 8:
         chunk = pickle.loads(inbox.read(frame_length(head)))
@@ -56,7 +68,7 @@ def _write(outbox: BinaryIO, frame: bytes) -> None:
     outbox.flush()
 
 
-def _die_with(parent: int) -> None:
+def die_with(parent: int) -> None:
     """Have the system kill this process when the thread that started it ends (Linux only).
 
     Aer holds the interpreter while it computes, so no thread of ours could watch the pipe.
@@ -69,7 +81,7 @@ def _die_with(parent: int) -> None:
         sys.exit("the parent is gone")
 
 
-def _take_over_pipes() -> tuple[BinaryIO, BinaryIO]:
+def take_over_pipes() -> tuple[BinaryIO, BinaryIO]:
     """Keep stdin and stdout for the parent; give libraries nothing to read or write."""
     inbox = os.fdopen(os.dup(0), "rb")
     outbox = os.fdopen(os.dup(1), "wb")

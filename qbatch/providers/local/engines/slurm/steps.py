@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from qbatch.providers.local.engines.process import Command
+from qbatch.providers.local.engines.command import Command
 from qbatch.providers.local.engines.slurm.allocation import GROUP
 
 
