@@ -11,12 +11,15 @@ from typing import TypeVar
 
 import pytest
 import trio
-from simulating import WAVE, order, run, settings
+from simulating import WAVE, batch, compute, order, run, settings, submit
+from test_driver import LONG, LONG_SHOTS, open_local, wait_running
 
+from qbatch.manifest.models import Limits
 from qbatch.providers.local.engines.command import CHILD, Command
 from qbatch.providers.local.engines.forked import may_fork
 from qbatch.providers.local.engines.process import EndedError, Process
 from qbatch.providers.local.work import cut, to_frame
+from qbatch.result import Counts
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="workers are forked on Linux only")
 
@@ -95,6 +98,26 @@ def test_a_process_that_forks_workers_and_is_killed_is_replaced_and_takes_them_a
         assert await started_and_ended() != server
 
     within_a_minute(main)
+
+
+def test_what_was_computed_as_it_was_killed_is_computed_again() -> None:
+    short = order(LONG, 7, shots=2_000, theta=0.3)
+    long = order(LONG, 7, shots=LONG_SHOTS, theta=0.3)
+
+    async def main() -> Counts:
+        driver = open_local(limits=Limits(workers=1))
+        first = batch([long])
+        await submit(driver, first)
+        await wait_running(driver, first)
+        [pid] = driver._work._engine.pids
+        os.kill(parent_of(pid), signal.SIGKILL)
+        await wait_running(driver, first)  # again, in a worker of another
+        await driver.cancel(first, [long.id])
+        found = await compute(driver, [batch([short])])
+        await driver.aclose()
+        return found[short.id].counts
+
+    assert within_a_minute(main) == run([short], settings())[short.id]
 
 
 def test_what_keeps_workers_from_being_forked_is_told(
