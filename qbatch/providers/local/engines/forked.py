@@ -229,7 +229,7 @@ class Forked:
     def wait(self) -> tuple[int, bytes]:
         try:
             if self.pid is None:
-                return self._server.last_words if not self._server.is_there else (0, b"")
+                return self._server.last_words if self._is_lost else (0, b"")
             self._status.setblocking(True)
             if told := self._status.recv(NUMBER.size):
                 code: int = NUMBER.unpack(told)[0]
