@@ -36,7 +36,8 @@ points, missing`; numbers are empty where a fit is undecided. Fixed parameters a
 
 ``reused``: one row per job that comes from another run: `id, point, backend, shots, run` (its id),
 `name, folder, user, host, account, provider_job_id, sent_at, completed_at` (UTC), `cost, unit`
-(what it was charged there). In ``json`` the same stands under `reused`, summed up for each run.
+(what it was charged there). In ``json`` the same stands under `reused`, summed up for each run, and
+under `put_aside` what of other runs is kept and not counted.
 
 ``columns``: what stands in the columns of ``csv``, a row for each: `column, label, unit, meaning`.
 
@@ -225,8 +226,8 @@ def _write_json(run: Run, file: IO[str]) -> None:
         }
         file.write((",\n" if number else "\n") + json.dumps(told, ensure_ascii=False))
     file.write("\n]")
-    if others := reused_facts(run):
-        file.write(f', "reused": {json.dumps(others, ensure_ascii=False)}')
+    for name, others in reused_facts(run).items():
+        file.write(f', "{name}": {json.dumps(others, ensure_ascii=False)}')
     file.write("}\n")
 
 

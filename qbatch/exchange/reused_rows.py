@@ -29,9 +29,15 @@ def reused_jobs(run: Any) -> Iterator[tuple[Any, ...]]:
             yield (*head, *who, *times, it.cost, it.unit)
 
 
-def reused_facts(run: Any) -> list[dict[str, Any]]:
-    """What comes from each other run, as JSON."""
-    return [each.facts() for each in run.reused()] if isinstance(run, Borrows) else []
+def reused_facts(run: Any) -> dict[str, list[dict[str, Any]]]:
+    """What comes from each other run, and what of them is kept and not counted, as JSON."""
+    if not isinstance(run, Borrows):
+        return {}
+    found = {
+        "reused": [each.facts() for each in run.reused()],
+        "put_aside": [each.facts() for each in run.put_aside()],
+    }
+    return {name: each for name, each in found.items() if each}
 
 
 def _instant(at: float | None) -> str:

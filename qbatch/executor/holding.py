@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from qbatch.executor.events import Observer, Warned
+from qbatch.executor.noting import now_text
 from qbatch.snapshot import set_aside
 from qbatch.snapshot.borrowing import Borrower
 
@@ -28,6 +29,16 @@ def begin_anew(folder: Path, observer: Observer) -> None:
             f"brings their results home, `qbatch cancel {new_folder}` stops them"
         )
     observer(Warned(text))
+
+
+def finish(snapshot: Borrower, observer: Observer) -> None:
+    """Hold shots of other runs against those that were bought since, and note the end of a run."""
+    aside = snapshot.review()
+    for each in aside:
+        observer(Warned(str(each)))
+    if aside:
+        observer(Warned("`qbatch run` buys the shots that are missing by that"))
+    snapshot.set_meta(finished_at=now_text())
 
 
 def open_snapshot(

@@ -313,6 +313,7 @@ def shots_of(loans: Iterable[Loan]) -> Iterator[Shots]:
 def told_of(borrowed: Borrowed) -> list[str]:
     """Say what was taken, and what was not as it is there."""
     lines = [str(each) for each in by_run(shots_of(borrowed.taken))]
+    lines += map(str, borrowed.aside)
     if borrowed.overlapping:
         jobs = len(borrowed.overlapping)
         lines.append(

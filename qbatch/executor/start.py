@@ -43,8 +43,8 @@ from qbatch.executor.descriptors import ensure_descriptors
 from qbatch.executor.engine import WANTED, Settings
 from qbatch.executor.events import Observer, Summary, Waiting, Warned
 from qbatch.executor.execute import Only, collapsed, execute
-from qbatch.executor.holding import begin_anew, open_snapshot
-from qbatch.executor.noting import note_run, now_text
+from qbatch.executor.holding import begin_anew, finish, open_snapshot
+from qbatch.executor.noting import note_run
 from qbatch.executor.options import Options, Refresh, keywords
 from qbatch.executor.quoting import ask_quotes
 from qbatch.executor.retry import Retry
@@ -302,7 +302,7 @@ async def run_async_with(source: Manifest | str | Path, options: Options) -> Run
             rounds = Rounds(plan, snapshot, settings, options.observer, only, targets)
             work = partial(rounds.run, lambda settings: execution(settings=settings))
             summary = await _refreshing(work, folder, options, settings)
-            snapshot.set_meta(finished_at=now_text())
+            finish(snapshot, options.observer)
     done = Run(folder)
     done.summary = summary
     return done

@@ -39,7 +39,7 @@ from qbatch.report.numbers import (
     percent,
 )
 from qbatch.report.overview import Extreme, Failure, Overview
-from qbatch.report.reused import reused_rows
+from qbatch.report.reused import aside_notes, reused_rows
 from qbatch.report.rows import Columns, Run
 from qbatch.result import Verdict
 
@@ -147,6 +147,11 @@ class Content:
     def reused(self) -> list[Sequence[str]]:
         """What comes from other runs, see `reused_rows`."""
         return reused_rows(self.run)
+
+    @cached_property
+    def aside(self) -> list[str]:
+        """What of other runs is kept and not counted, a line each."""
+        return aside_notes(self.run)
 
     @property
     def warnings(self) -> list[str]:

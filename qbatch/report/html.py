@@ -300,7 +300,7 @@ def _sections(content: Content) -> list[tuple[str, str]]:
         "results": True,
         "agreement": content.agreement,
         "backends": True,
-        "reused": content.reused,
+        "reused": content.reused or content.aside,
         "cost": content.money.rows,
         "time": content.times,
         "reproduce": True,

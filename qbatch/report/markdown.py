@@ -382,11 +382,16 @@ def _held(content: Content) -> Iterator[str]:
 
 
 def _reused(content: Content) -> Iterator[str]:
-    if not content.reused:
+    if not content.reused and not content.aside:
         return
-    yield from ("## Shots from other runs", "", REUSED_NOTE, "")
-    yield from table(REUSED_HEADS, [[*map(cell, row)] for row in content.reused])
-    yield ""
+    yield from ("## Shots from other runs", "")
+    if content.reused:
+        yield from (REUSED_NOTE, "")
+        yield from table(REUSED_HEADS, [[*map(cell, row)] for row in content.reused])
+        yield ""
+    for note in content.aside:
+        yield f"- {line(note)}"
+    yield from ("",) if content.aside else ()
 
 
 def _costs(content: Content) -> Iterator[str]:

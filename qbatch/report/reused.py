@@ -11,6 +11,7 @@ from qbatch.report.numbers import amount
 if TYPE_CHECKING:
     from qbatch.report.rows import Run
     from qbatch.snapshot.from_runs import FromRun
+    from qbatch.snapshot.put_aside import PutAside
 
 #: Heads of `reused_rows`.
 REUSED_HEADS = ("from", "run by", "results of", "jobs", "points", "shots", "account", "paid there")
@@ -27,6 +28,12 @@ class Borrows(Protocol):
     """A run that knows what it has from others (`snapshot.Run`)."""
 
     def reused(self, point: Any = None) -> list[FromRun]: ...
+    def put_aside(self) -> list[PutAside]: ...
+
+
+def aside_notes(run: Run) -> list[str]:
+    """A line for each job of another run that is kept and not counted."""
+    return [str(each) for each in run.put_aside()] if isinstance(run, Borrows) else []
 
 
 def reused_rows(run: Run) -> list[Sequence[str]]:

@@ -9,20 +9,25 @@ or not, takes what is not there yet. No purchase comes with it: it was billed el
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
+from typing import Any
 
 from qbatch.job import Job, JobState
 from qbatch.purchase import BOUGHT, ENDED, CompositeEvent, Event
+from qbatch.result import Counts
 from qbatch.shots import job_id
 from qbatch.snapshot import registration
+from qbatch.snapshot.dividing import Candidates, Sample, put_aside_of
 from qbatch.snapshot.jobs import NewResult
 from qbatch.snapshot.lending import Lent
-from qbatch.snapshot.reading import BOUNDS, checked, write_meta
+from qbatch.snapshot.put_aside import PUT_ASIDE, PutAside, dump_put_aside, read_put_aside
+from qbatch.snapshot.reading import BOUNDS, checked, read_fact, write_meta
 from qbatch.snapshot.registration import Point
-from qbatch.snapshot.reused import FIRST_OF_OTHERS, REUSED, reused_of
+from qbatch.snapshot.reused import FIRST_OF_OTHERS, REUSED, Reused, reused_of
 from qbatch.snapshot.schema import (
     JOB_COLUMNS,
     NUM_JOB_COLUMNS,
@@ -77,11 +82,13 @@ class Borrowed:
         taken: Jobs that are taken now.
         known: That were there before, or come twice.
         overlapping: Computed ones of whose shots some are there.
+        aside: Kept, and not counted.
     """
 
     taken: list[Loan] = field(default_factory=list)
     known: list[Loan] = field(default_factory=list)
     overlapping: list[Loan] = field(default_factory=list)
+    aside: list[PutAside] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -94,6 +101,11 @@ class _Home:
     @property
     def own(self) -> tuple[StoredPoint, JobRow] | None:
         return next((each for each in self.rows if not each[0].start), None)
+
+    @property
+    def done(self) -> list[JobRow]:
+        """Jobs with results."""
+        return [row for _, row in self.rows if row.job.state is JobState.COMPLETED]
 
     def is_free(self, start: int, shots: int) -> bool:
         """Whether none of these shots is bought, or may be."""
@@ -121,7 +133,9 @@ class Borrower(Snapshot):
         by_content: Mapping[str, list[Loan]] = defaultdict(list)
         for loan in loans:
             by_content[loan.point.id].append(loan)
-        found, contents = Borrowed(), iter(by_content.items())
+        found = Borrowed(aside=self._put_aside_first(by_content))
+        self._aside = {(each.id, *each.reused.key) for each in self._read_aside()}
+        contents = iter(by_content.items())
         while chunk := [*islice(contents, _AT_ONCE)]:
             before = len(found.taken)
             with self.transaction():
@@ -136,6 +150,8 @@ class Borrower(Snapshot):
     def _take(self, content: str, offered: Sequence[Loan], found: Borrowed) -> None:
         home = self._home_of(content)
         for loan in offered:
+            if (content, *loan.lent.reused.key) in self._aside:
+                continue
             if not loan.is_repeatable and loan.lent.reused.key in home.keys:
                 found.known.append(loan)
             elif not loan.is_repeatable:
@@ -148,6 +164,90 @@ class Borrower(Snapshot):
                 found.known.append(loan)
             else:
                 found.overlapping.append(loan)
+
+    def review(self) -> list[PutAside]:
+        """Put aside what differs from the shots that this run has bought since, and return it."""
+        if REUSED not in self.meta():
+            return []
+        ids = self._db.execute(
+            "SELECT DISTINCT content FROM points WHERE start >= ?", (FIRST_OF_OTHERS,)
+        ).fetchall()
+        homes = {key.hex(): self._home_of(key.hex()) for (key,) in ids}
+        points = [self._candidates(id_, home) for id_, home in homes.items()]
+        aside = put_aside_of(each for each in points if each.counting)
+        with self.transaction():
+            for each in aside:
+                self._remove(homes[each.id], each)
+            if aside:
+                self._note_aside(aside)
+                registration.note_numbers(self._db)
+                write_meta(self._db, {BOUNDS: "{}"})
+        return aside
+
+    def _put_aside_first(self, by_content: Mapping[str, Sequence[Loan]]) -> list[PutAside]:
+        """Put aside, of what is offered, what differs from what counts, or from the newest."""
+        known = {(each.id, *each.reused.key) for each in self._read_aside()}
+        points = []
+        for content, loans in by_content.items():
+            home = self._home_of(content)
+            fresh = {
+                loan.lent.reused.key: Sample(
+                    Counts.unpack(loan.lent.counts), loan.lent.facts, loan.lent.reused
+                )
+                for loan in loans
+                if not loan.is_repeatable
+                and loan.lent.reused.key not in home.keys
+                and (content, *loan.lent.reused.key) not in known
+            }
+            if fresh:
+                counting = [self._counts_at(row.ordinal) for row in home.done]
+                name = loans[0].point.name
+                points.append(Candidates(content, name, counting, [*fresh.values()]))
+        aside = put_aside_of(points)
+        if aside:
+            with self.transaction():
+                self._note_aside(aside)
+        return aside
+
+    def _candidates(self, content: str, home: _Home) -> Candidates:
+        """What a point has of its own, and of others."""
+        own, others = [], []
+        for row in home.done:
+            counts = self._counts_at(row.ordinal)
+            facts = self._facts_at(row.ordinal)
+            reused = Reused.of(facts)
+            if reused is None:
+                own.append(counts)
+            else:
+                others.append(Sample(counts, facts, reused))
+        return Candidates(content, home.rows[0][0].name, own, others)
+
+    def _remove(self, home: _Home, aside: PutAside) -> None:
+        """Take the rows of a job out: what it gave is kept elsewhere."""
+        for point, row in home.rows:
+            if point.start >= FIRST_OF_OTHERS and row.job.state is JobState.COMPLETED:
+                reused = Reused.of(self._facts_at(row.ordinal))
+                if reused is not None and reused.key == aside.reused.key:
+                    self.remove_rows([row.ordinal])
+
+    def _note_aside(self, aside: Sequence[PutAside]) -> None:
+        write_meta(self._db, {PUT_ASIDE: dump_put_aside([*self._read_aside(), *aside])})
+
+    def _read_aside(self) -> list[PutAside]:
+        with checked(self.path):
+            return read_put_aside({PUT_ASIDE: read_fact(self._db, PUT_ASIDE) or ""})
+
+    def _counts_at(self, ordinal: int) -> Counts:
+        sql = "SELECT counts FROM results WHERE ordinal = ?"
+        return Counts.unpack(self._db.execute(sql, (ordinal,)).fetchone()[0])
+
+    def _facts_at(self, ordinal: int) -> dict[str, Any]:
+        sql = "SELECT facts FROM results WHERE ordinal = ?"
+        with checked(self.path):
+            found: dict[str, Any] = json.loads(
+                self._db.execute(sql, (ordinal,)).fetchone()[0] or "{}"
+            )
+        return found
 
     def _home_of(self, content: str) -> _Home:
         rows, keys = [], set()

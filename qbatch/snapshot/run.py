@@ -26,6 +26,7 @@ from qbatch.snapshot.listing import Listing
 from qbatch.snapshot.points import (
     PointResult,
 )
+from qbatch.snapshot.put_aside import PutAside, read_put_aside
 from qbatch.snapshot.reading import (
     InPart,
     checked,
@@ -146,6 +147,10 @@ class Run(Listing):
             return []
         points = self.all_points() if point is None else [point]
         return [*by_run(each for one in points for each in shots_from_others(one))]
+
+    def put_aside(self) -> list[PutAside]:
+        """Shots of other runs that are kept and do not count, for they differ too much."""
+        return read_put_aside(self.meta)
 
     def all_points(self) -> Iterator[PointResult]:
         """Yield the points of the plan, then those that are in it no more, each content once."""

@@ -231,16 +231,20 @@ class Snapshot(Jobs):
         with self.transaction():
             for composite in prepared:
                 self.happens(composite, CompositeEvent.UNWANTED)
-            ordinals = [(row.ordinal,) for row in rows]
             gone = [*forgotten_settings(self._db), *self._names_of(row.ordinal for row in rows)]
-            for table, column in _TABLES_OF_A_POINT:
-                self._db.executemany(f"DELETE FROM {table} WHERE {column} = ?", ordinals)
+            self.remove_rows(row.ordinal for row in rows)
             if num_settings(self._db) is not None:
                 left = registration.settings_left(self._db, gone)
                 registration.note_forgotten(self._db, left)
             registration.note_numbers(self._db)
             ledger.note_number(self._db)
         return len(ids)
+
+    def remove_rows(self, ordinals: Iterable[int]) -> None:
+        """Remove rows of points with all that is kept of them, inside the caller's transaction."""
+        values = [(ordinal,) for ordinal in ordinals]
+        for table, column in _TABLES_OF_A_POINT:
+            self._db.executemany(f"DELETE FROM {table} WHERE {column} = ?", values)
 
     def _names_of(self, ordinals: Iterable[int]) -> list[str]:
         """How points of these rows are called, at each place of the plan."""
