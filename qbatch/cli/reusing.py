@@ -49,7 +49,7 @@ def from_others(
         SelectionError: One is no run, or has nothing that the plan asks for.
         SnapshotError: One cannot be read.
     """
-    if not named:
+    if not (named or plan.manifest.reuse):
         return FromOthers(folder)
     from qbatch.accuracy.standing import wanted_next
     from qbatch.executor.reuse import gathered, seen_with, shots_of, told_of

@@ -59,6 +59,8 @@ class Gathered:
 
 NOTHING = Gathered()
 
+_NAMES = "--reuse, or `reuse` of the manifest, names"
+
 
 def sources_named(named: Iterable[str | Path], own: Path) -> tuple[Path, ...]:
     """Return the run folders that are meant, each once.
@@ -74,10 +76,10 @@ def sources_named(named: Iterable[str | Path], own: Path) -> tuple[Path, ...]:
     found: dict[Path, Path] = {}
     for each in map(Path, named):
         if not each.exists():
-            raise SelectionError(f"{each}: there is no such run folder; --reuse names one")
+            raise SelectionError(f"{each}: there is no such run folder; {_NAMES} one")
         folder = find_run_folder(each)
         if not is_run_folder(folder):
-            raise SelectionError(f"{each}: no run is kept here; --reuse names the folder of one")
+            raise SelectionError(f"{each}: no run is kept here; {_NAMES} the folder of one")
         if folder.resolve() == own.resolve():
             raise SelectionError(f"{each}: that is the folder of this run; it has these shots")
         found.setdefault(folder.resolve(), folder)
@@ -119,7 +121,9 @@ def gathered(
         SelectionError: As `sources_named` and `gather` do.
         SnapshotError: As `gather` does.
     """
-    return gather(plan, targets, sources_named(named, folder)) if named else NOTHING
+    manifest = plan.manifest
+    every = [*named, *(manifest.folder / each for each in manifest.reuse)]
+    return gather(plan, targets, sources_named(every, folder)) if every else NOTHING
 
 
 @contextmanager

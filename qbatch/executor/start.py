@@ -11,7 +11,7 @@ import secrets
 import signal
 import sys
 import threading
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from functools import partial
@@ -48,7 +48,7 @@ from qbatch.executor.noting import note_run
 from qbatch.executor.options import Options, Refresh, keywords
 from qbatch.executor.quoting import ask_quotes
 from qbatch.executor.retry import Retry
-from qbatch.executor.reuse import gathered, offer_with
+from qbatch.executor.reuse import NOTHING, Gathered, gathered, offer_with
 from qbatch.executor.rounds import Rounds
 from qbatch.executor.selecting import chosen
 from qbatch.executor.steps import Steps
@@ -275,7 +275,7 @@ async def run_async_with(source: Manifest | str | Path, options: Options) -> Run
         targets = priced(await _describe_all(drivers, settings, around, options.observer), plan)
         check_targets(plan, targets, drivers, None if options.fresh else lambda: begun_in(folder))
         check_units(settings.limits, targets, settings.rates)
-        others = gathered(_named(options), plan, targets, folder)
+        others = _others(options, plan, targets, folder)
         known = None if options.fresh else folder
         at = partial(offer_of, plan=plan, targets=targets, drivers=drivers, only=only)
         offer_in = partial(at, settings=settings, now=around.now)
@@ -308,9 +308,9 @@ async def run_async_with(source: Manifest | str | Path, options: Options) -> Run
     return done
 
 
-def _named(options: Options) -> Sequence[str | Path]:
-    """The other runs that shots are taken from: none for a rehearsal, which plays all of it."""
-    return options.reuse if options.rehearsal is None else ()
+def _others(options: Options, plan: Plan, targets: Mapping[str, Target], folder: Path) -> Gathered:
+    """What other runs have: nothing for a rehearsal, which plays all of it."""
+    return gathered(options.reuse, plan, targets, folder) if options.rehearsal is None else NOTHING
 
 
 def _count_elsewhere(

@@ -297,6 +297,7 @@ class Manifest(Sourced):
         shots: Of each point, unless `shots` is an axis; or the accuracy that they are to give.
         allocate: How the shots of a point's settings are spread: evenly, `shots` each; or the same
             sum by_weight, so that the standard errors of observables are least.
+        reuse: Run folders whose finished jobs count, where they are of the same contents.
         run: How the run is conducted.
         budget: The most that may be spent.
         analysis: Counts to numbers.
@@ -316,6 +317,7 @@ class Manifest(Sourced):
     ] = (Sweep(),)
     shots: Shots = 1024
     allocate: Allocation = "evenly"
+    reuse: tuple[LocalPath, ...] = ()
     run: RunSettings = RunSettings()
     budget: Budget = Budget()
     analysis: Analysis = Analysis()

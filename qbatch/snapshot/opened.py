@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 
 #: Keys of a manifest that may change when results are there.
-ANALYSED = ("description", "tags", "vars", "analysis", "checks", "report")
+ANALYSED = ("description", "tags", "vars", "analysis", "checks", "report", "reuse")
 
 
 class Opened:

@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import qbatch
-from qbatch.errors import SelectionError, SnapshotError
+from qbatch.errors import SelectionError, SnapshotError, SourceErrors
 from qbatch.executor.reuse import gather
 from qbatch.job import JobState
 from qbatch.manifest import Manifest, parse_manifest
@@ -234,6 +234,17 @@ def test_points_that_a_run_has_in_part_are_taken_as_they_are(tmp_path: Path) -> 
         assert [point.done for point in done] == [4000, 4000]
     compute(local("whole", 4000), tmp_path / "whole").close()
     assert counted(tmp_path / "after") == counted(tmp_path / "whole")
+
+
+def test_a_manifest_names_runs_beside_it(tmp_path: Path) -> None:
+    compute(local("before", 1000), tmp_path / "runs" / "before").close()
+    text = local("after", 4000).text + "reuse: [runs/before]\n"
+    with compute(parse_manifest(text, folder=tmp_path), tmp_path / "runs" / "after") as run:
+        assert [each.shots for each in run.reused()] == [2000]
+    outside = text.replace("runs/before", "../before")
+    with pytest.raises(SourceErrors) as caught:
+        parse_manifest(outside, folder=tmp_path / "runs")
+    assert "reuse" in str(caught.value.exceptions[0])
 
 
 # -- what is no run to take from ----------------------------------------------------------------
