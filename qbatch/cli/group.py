@@ -21,6 +21,7 @@ SECTIONS: Mapping[str, Mapping[str, tuple[str, str]]] = {
     },
     "Results": {
         "show": ("show", "Show a run's points, or one point in full."),
+        "figure": ("figure", "Write one figure of a run for a paper."),
         "export": ("export", "Write results as CSV, counts, JSON, or for OQC's client."),
         "import": ("import_", "Take over what OQC's own client saved."),
         "merge": ("merge", "Put run folders of one manifest together."),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -27,6 +28,10 @@ PAPER = "#fefdfc"  # likewise for its background
 
 #: Panels of one figure.
 MAX_FACETS = 12
+_PANEL_IN = (6.6, 3.7)
+_SMALL_PANEL_IN = (3.5, 2.9)
+#: Height of a panel of a sheet whose width is given, as a share of its width.
+_LEAST = 0.68
 #: Points with a tooltip; more make the file too large.
 MAX_TITLES = 3_000
 
@@ -47,6 +52,7 @@ class Canvas:
         titles: Id of a group of marks -> tooltip of each, in the order drawn.
         caption: Sentences, added to while drawing.
         fits: Curves of the run; those of this figure's axes are drawn.
+        width_in: Of the whole sheet, inches; None: as wide as its panels want.
     """
 
     series: Series
@@ -54,6 +60,15 @@ class Canvas:
     titles: dict[str, list[str]]
     caption: list[str]
     fits: Sequence[Fitted] = ()
+    width_in: float | None = None
+
+    def size_of(self, panels: int, columns: int) -> tuple[float, float]:
+        """Return width and height of a sheet with so many panels in so many columns, inches."""
+        width, height = _PANEL_IN if panels == 1 else _SMALL_PANEL_IN
+        rows = math.ceil(panels / columns)
+        if self.width_in is not None:
+            return self.width_in, self.width_in / columns * max(height / width, _LEAST) * rows
+        return max(_PANEL_IN[0], width * columns), height * rows
 
     def label(self, name: str | None) -> str:
         """An axis label: the name, and what it stands for."""

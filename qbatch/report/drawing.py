@@ -33,8 +33,6 @@ MAX_VECTOR_CELLS = 4_000
 MAX_VECTOR_DOTS = 6_000
 #: Lines that are told apart by colour and dash.
 MAX_STROKES = len(COLORS) * len(DASHES)
-_PANEL_IN = (6.6, 3.7)
-_SMALL_PANEL_IN = (3.5, 2.9)
 
 
 def draw(canvas: Canvas) -> Sheet:
@@ -51,8 +49,7 @@ def draw(canvas: Canvas) -> Sheet:
         facets = facets[:MAX_FACETS]
     columns = min(len(facets), 2 if len(facets) in (2, 4) else 3)
     rows = math.ceil(len(facets) / columns)
-    width, height = _PANEL_IN if len(facets) == 1 else _SMALL_PANEL_IN
-    sheet = Sheet(figsize=(max(_PANEL_IN[0], width * columns), height * rows), layout="constrained")
+    sheet = Sheet(figsize=canvas.size_of(len(facets), columns), layout="constrained")
     grid = sheet.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
     panels = [axes for row in grid for axes in row]
     for axes in panels[len(facets) :]:

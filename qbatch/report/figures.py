@@ -11,7 +11,8 @@ from __future__ import annotations
 import io
 import re
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
@@ -88,12 +89,11 @@ def draw(series: Series, manifest: Manifest, number: int, fits: Sequence[Fitted]
         number: Counted from 1; makes ids and file names unique in a page.
         fits: Of the run, for curves through the points.
     """
-    title = series.plot.title or _title(series)
-    slug = re.sub(r"[^a-z0-9]+", "-", f"figure-{number}-{_title(series)}".lower()).strip("-")[:60]
+    title = series.plot.title or title_of(series)
+    slug = re.sub(r"[^a-z0-9]+", "-", f"figure-{number}-{title_of(series)}".lower())
+    slug = slug.strip("-")[:60]
     if not series.marks and not series.outcomes:
-        why = "No finished point belongs to this figure yet."
-        if series.dropped:
-            why = "Too many points for a figure nobody asked for; name one under report: plots."
+        why = why_empty(series)
         return Figure(slug, title, why, note=why)
     from qbatch.report import drawing  # brings matplotlib
 
@@ -106,6 +106,13 @@ def draw(series: Series, manifest: Manifest, number: int, fits: Sequence[Fitted]
         )
     svg = _with_titles(_with_own_ids(svg, f"f{number}-"), canvas.titles, f"f{number}-")
     return _on_a_page(svg, slug, title, " ".join(canvas.caption), number)
+
+
+def why_empty(series: Series) -> str:
+    """Say why nothing can be drawn of a series without marks."""
+    if series.dropped:
+        return "Too many points for a figure nobody asked for; name one under report: plots."
+    return "No finished point belongs to this figure yet."
 
 
 def picture(drawn: Callable[[], Any], title: str, caption: str, number: int) -> Figure:
@@ -129,7 +136,8 @@ def _on_a_page(svg: str, slug: str, title: str, caption: str, number: int) -> Fi
     return Figure(slug, title, caption, standing, inline)
 
 
-def _title(series: Series) -> str:
+def title_of(series: Series) -> str:
+    """Say what a figure shows, as its title where the manifest gives none."""
     plot = series.plot
     if plot.type == "heatmap":
         return f"{plot.z} over {plot.x} and {plot.y}"
@@ -145,45 +153,59 @@ def _title(series: Series) -> str:
 _EXPECTED = ("Glyph .* missing", "constrained_layout not applied")
 
 
-def _to_svg(drawn: Callable[[], Any], salt: str) -> str:
-    import matplotlib as mpl
+def settings_of(ink: str, paper: str, points: float) -> dict[str, Any]:
+    """Return matplotlib's settings of every figure.
 
-    settings: Any = {
-        "svg.fonttype": "none",
-        "svg.hashsalt": salt,
-        "svg.id": None,
+    Args:
+        ink: Colour of text and axes.
+        paper: Colour of the background.
+        points: Size of all text.
+    """
+    return {
         "font.family": "sans-serif",
-        "font.size": FONT_SIZE,
-        "axes.titlesize": FONT_SIZE,
-        "axes.labelsize": FONT_SIZE,
-        "text.color": INK,
-        "axes.labelcolor": INK,
-        "axes.edgecolor": INK,
+        "font.size": points,
+        "axes.titlesize": points,
+        "axes.labelsize": points,
+        "text.color": ink,
+        "axes.labelcolor": ink,
+        "axes.edgecolor": ink,
         "axes.linewidth": 0.7,
         "axes.facecolor": "none",
         "axes.spines.top": False,
         "axes.spines.right": False,
         "axes.axisbelow": True,
-        "xtick.color": INK,
-        "ytick.color": INK,
+        "xtick.color": ink,
+        "ytick.color": ink,
         "xtick.major.width": 0.7,
         "ytick.major.width": 0.7,
-        "grid.color": INK,
+        "grid.color": ink,
         "grid.alpha": 0.13,
         "grid.linewidth": 0.6,
         "lines.linewidth": 1.5,
         "lines.markersize": 4.5,
-        "figure.facecolor": PAPER,
-        "savefig.facecolor": PAPER,
+        "figure.facecolor": paper,
+        "savefig.facecolor": paper,
         "legend.frameon": False,
         "text.parse_math": False,
     }
-    if "svg.id" not in mpl.rcParams:
-        del settings["svg.id"]
-    out = io.StringIO()
-    with mpl.rc_context(settings), warnings.catch_warnings():
+
+
+@contextmanager
+def set_for(settings: Mapping[str, Any]) -> Iterator[None]:
+    """Let matplotlib draw by these settings inside, without the warnings that texts bring about."""
+    import matplotlib as mpl
+
+    known: Any = {name: value for name, value in settings.items() if name in mpl.rcParams}
+    with mpl.rc_context(known), warnings.catch_warnings():
         for expected in _EXPECTED:
             warnings.filterwarnings("ignore", expected)
+        yield
+
+
+def _to_svg(drawn: Callable[[], Any], salt: str) -> str:
+    own = {"svg.fonttype": "none", "svg.hashsalt": salt, "svg.id": None}
+    out = io.StringIO()
+    with set_for(settings_of(INK, PAPER, FONT_SIZE) | own):
         drawn().savefig(out, format="svg", metadata={"Date": None, "Creator": None})
     return out.getvalue()
 

@@ -1,23 +1,43 @@
-"""One figure of a run, named in Python instead of in its manifest."""
+"""One figure of a run: one of its report's, or one named in Python or at the command line."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from zlib import crc32
 
 from qbatch.across import read_across
 from qbatch.errors import SelectionError, SourceErrors
 from qbatch.manifest.objects import read_plot
-from qbatch.report.figures import Figure, draw
+from qbatch.report.figures import Figure, draw, title_of
 from qbatch.report.rows import Columns, Floors, Run, axes_of, stretches
-from qbatch.report.series import Series
+from qbatch.report.series import Series, open_series
+
+if TYPE_CHECKING:
+    from qbatch.across.fits import Fitted
 
 
 def draw_one(run: Run, asked: Mapping[str, Any]) -> Figure:
     """Draw a figure over the finished points of a run.
+
+    Args:
+        run: Read once.
+        asked: Keys of a manifest's plot -> values; None: left out.
+
+    Raises:
+        SelectionError: It is no plot that the manifest could name.
+    """
+    series = asked_for(run, asked)
+    # Ids in a picture are those of the page that it stands on: of two figures they differ.
+    number = crc32(json.dumps([str(run.folder), repr(series.plot)]).encode())
+    figure = draw(series, run.manifest, number, fits_of(run))
+    return replace(figure, slug=figure.slug.replace(f"figure-{number}", "figure"))
+
+
+def asked_for(run: Run, asked: Mapping[str, Any]) -> Series:
+    """Read what a figure shows.
 
     Args:
         run: Read once.
@@ -32,12 +52,41 @@ def draw_one(run: Run, asked: Mapping[str, Any]) -> Figure:
         plot = read_plot(given, run.axes, columns.numbers)
     except SourceErrors as error:
         raise SelectionError(str(error)) from error
-    series = Series(plot, columns, Floors(run.manifest))
+    return _filled(run, Series(plot, columns, Floors(run.manifest)))
+
+
+def of_report(run: Run, number: int | None) -> Series:
+    """Read what a figure of the run's report shows.
+
+    Args:
+        run: Read once.
+        number: Counted from 1; None: the only one.
+
+    Raises:
+        SelectionError: There is none of this number, or there are several.
+    """
+    all_series = open_series(run, Columns.of(run))
+    if number is None and len(all_series) == 1:
+        number = 1
+    if number is None or not 1 <= number <= len(all_series):
+        said = "several figures" if number is None else f"no figure {number}"
+        raise SelectionError(f"the report has {said}; {_listed(all_series)}")
+    return _filled(run, all_series[number - 1])
+
+
+def _listed(all_series: Sequence[Series]) -> str:
+    titles = (series.plot.title or title_of(series) for series in all_series)
+    told = ", ".join(f"{number}: {title}" for number, title in enumerate(titles, start=1))
+    return f"choose one by its number ({told}), or name an axis and a number with -x and -y"
+
+
+def _filled(run: Run, series: Series) -> Series:
     for points in stretches(run):
         for point in points:
             series.add(point, axes_of(point))
-    fits = read_across(run).fits if run.manifest.analysis.fits else ()
-    # Ids in a picture are those of the page that it stands on: of two figures they differ.
-    number = crc32(json.dumps([str(run.folder), repr(plot)]).encode())
-    figure = draw(series, run.manifest, number, tuple(fits))
-    return replace(figure, slug=figure.slug.replace(f"figure-{number}", "figure"))
+    return series
+
+
+def fits_of(run: Run) -> tuple[Fitted, ...]:
+    """Return the run's fits, for curves through points."""
+    return tuple(read_across(run).fits) if run.manifest.analysis.fits else ()
