@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from qbatch.plan.pricing.offer import Offer
     from qbatch.report import render
     from qbatch.report.figures import Figure
+    from qbatch.report.own_sections import Section
     from qbatch.result import Estimate, bits
     from qbatch.snapshot.points import PointResult
 
@@ -46,6 +47,7 @@ __all__ = [
     "PointsFailed",
     "QbatchError",
     "Run",
+    "Section",
     "SourceErrors",
     "Status",
     "__version__",
@@ -77,6 +79,7 @@ _HOMES = {
     "PointsFailed": "qbatch.errors",
     "QbatchError": "qbatch.errors",
     "Run": "qbatch.api.runs",
+    "Section": "qbatch.report.own_sections",
     "SourceErrors": "qbatch.errors",
     "Status": "qbatch.api.status",
     "bits": "qbatch.result",

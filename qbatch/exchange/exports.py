@@ -58,18 +58,22 @@ from typing import IO, TYPE_CHECKING, Any
 from qbatch.across import Across, Points, across_facts, agreement_facts, read_across
 from qbatch.across.fit_facts import FIT_COLUMNS, fit_facts, fit_rows
 from qbatch.across.points import needs_points
-from qbatch.errors import ExtraError, SelectionError
+from qbatch.circuit.installed import load_installed, offered
+from qbatch.errors import CircuitError, ExtraError, Place, ReportError, SelectionError
 from qbatch.exchange.column_rows import COLUMNS_OF_COLUMNS, column_rows
 from qbatch.exchange.csv_rows import CsvRows, cell
 from qbatch.exchange.reused_rows import REUSED_COLUMNS, reused_facts, reused_jobs
 from qbatch.manifest.columns import FIGURES
-from qbatch.notation import visible
+from qbatch.notation import did_you_mean, visible
 from qbatch.report.files import replacing, replacing_text
 from qbatch.report.numbers import plain
 from qbatch.report.rows import Columns, Floors, Point, Run, facts_of_setting, stretches
 
 if TYPE_CHECKING:
     from qbatch.result import Estimate
+
+#: Group of entry points by which packages offer formats: functions of a run and an open text file.
+EXPORTERS = "qbatch.exporters"
 
 #: Formats that are text and can go to a stream.
 TEXT_FORMATS = ("csv", "counts", "json", "ledger", "fits", "reused", "columns", "oqc-snapshot")
@@ -85,26 +89,48 @@ def export(run: Run, format: str, out: IO[str] | Path) -> None:
     Args:
         run: Read once.
         format: csv, counts, json, ledger, fits, reused, columns, oqc-snapshot; with a path also
-            capsule, and netcdf and parquet, which need the extra ``[data]``.
+            capsule, and netcdf and parquet, which need the extra ``[data]``; or one that a package
+            offers.
         out: An open text stream, or the path of a file, which is replaced whole.
 
     Raises:
         SelectionError: The format is unknown, or is binary and `out` is a stream.
         ExtraError: A package of the extra is missing.
+        ReportError: A package's exporter failed.
         SnapshotError: The file cannot be written.
     """
     if format in (*BINARY_FORMATS, *FOLDER_FORMATS):
         if not isinstance(out, Path):
             raise SelectionError(f"{format} is binary: name a file with -o FILE")
         _write_binary(run, format, out)
-    elif format not in TEXT_FORMATS:
-        known = ", ".join((*TEXT_FORMATS, *BINARY_FORMATS, *FOLDER_FORMATS))
-        raise SelectionError(f"no export format {format!r}; there are {known}")
-    elif isinstance(out, Path):
+        return
+    write = _WRITERS.get(format) or installed_writer(format)
+    if isinstance(out, Path):
         with replacing_text(out) as file:
-            _WRITERS[format](run, file)
+            write(run, file)
     else:
-        _WRITERS[format](run, out)
+        write(run, out)
+
+
+def installed_writer(format: str) -> Callable[[Run, IO[str]], None]:
+    """Return what an installed package writes a format with.
+
+    Raises:
+        SelectionError: No package offers that format.
+        ReportError: What offers it cannot be loaded.
+    """
+    if format not in (there := offered(EXPORTERS)):
+        known = ", ".join((*TEXT_FORMATS, *BINARY_FORMATS, *FOLDER_FORMATS, *there))
+        hint = did_you_mean(format, [*TEXT_FORMATS, *there])
+        raise SelectionError(f"no export format {format!r}; there are {known}{hint}")
+
+    def write(run: Run, file: IO[str]) -> None:
+        try:
+            load_installed(EXPORTERS, format, "exporter", Place(format)).call(run, file)
+        except CircuitError as error:
+            raise ReportError(error.place, error.problem, excerpt=error.excerpt) from error
+
+    return write
 
 
 class _Shown:

@@ -51,6 +51,7 @@ from qbatch.manifest.labels import Label
 from qbatch.manifest.mitigation import Mitigation
 from qbatch.manifest.own import OwnAnalysis
 from qbatch.manifest.patterns import by_registers, mistake_in
+from qbatch.manifest.sections import SectionNames
 from qbatch.manifest.sweep import AnySweepWhere
 from qbatch.manifest.varying import VaryingSum
 
@@ -413,6 +414,7 @@ class Report(Model):
         labels: Axis or number -> what stands in figures and tables instead of its name, or
             {label: θ, unit: rad}.
         units: Axis or number -> its unit, as in s or Hz: figures write 25 µs for 2.5e-5.
+        sections: Further ones, each by the name under which an installed package offers it.
     """
 
     formats: tuple[Literal["md", "html", "csv", "json", "netcdf", "parquet"], ...] = (
@@ -424,6 +426,7 @@ class Report(Model):
     plots: tuple[Plot, ...] = ()
     labels: Mapping[str, Label] = Field(default_factory=dict)
     units: Mapping[str, Text] = Field(default_factory=dict)
+    sections: SectionNames = ()
 
     @field_validator("labels", "units")
     @classmethod

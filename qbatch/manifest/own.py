@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from hashlib import sha256
-from inspect import Parameter, getsourcefile
+from inspect import Parameter
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Self
@@ -178,33 +178,9 @@ class OwnAnalysis(Model):
 
 
 def _installed(name: str, place: Place) -> CodeFunction:
-    """Load what a package offers.
+    from qbatch.circuit.installed import load_installed
 
-    Raises:
-        CircuitError: No package does, or it cannot be loaded.
-    """
-    from importlib.metadata import entry_points
-
-    from qbatch.circuit.code import CodeFunction
-
-    offered = {each.name: each for each in entry_points(group=GROUP)}
-    if name not in offered:
-        known = f"there are {listed(sorted(offered))}" if offered else "none is installed"
-        said = f"no installed package offers an analysis {name!r}; {known}"
-        raise CircuitError(place, f"{said}{did_you_mean(name, offered)}")
-    try:
-        function = offered[name].load()
-    # whatever a package raises as it is loaded is the package's, never ours
-    except Exception as error:
-        said = f"the installed analysis {name!r} cannot be loaded: {type(error).__name__}: {error}"
-        raise CircuitError(place, said[:500]) from error
-    if not callable(function):
-        raise CircuitError(place, f"the installed analysis {name!r} is no function")
-    try:
-        path = Path(getsourcefile(function) or "")
-    except TypeError:
-        path = Path()
-    return CodeFunction(path, path.name or name, offered[name].attr, function)
+    return load_installed(GROUP, name, "analysis", place)
 
 
 def _version_of(installed: str | None) -> str:

@@ -39,6 +39,7 @@ from qbatch.report.numbers import (
     percent,
 )
 from qbatch.report.overview import Extreme, Failure, Overview
+from qbatch.report.own_sections import Section, own_sections
 from qbatch.report.reused import aside_notes, reused_rows
 from qbatch.report.rows import Columns, Run
 from qbatch.result import Verdict
@@ -355,6 +356,11 @@ class Content:
         if noted.startswith("{"):
             return {str(name): str(number) for name, number in json.loads(noted).items()}
         return {"python": platform.python_version(), **_installed()}
+
+    @cached_property
+    def own_sections(self) -> list[Section]:
+        """Of installed packages."""
+        return own_sections(self.run)
 
     @property
     def command(self) -> str:

@@ -29,6 +29,7 @@ from qbatch.report.costs import COST_HEADS
 from qbatch.report.how_to_read import how_to_read
 from qbatch.report.numbers import count_of, full, outcomes, p_cell
 from qbatch.report.overview import axis_values
+from qbatch.report.own_sections import Section
 from qbatch.report.reused import REUSED_HEADS, REUSED_NOTE
 from qbatch.report.rows import Columns, Floors, Point
 from qbatch.result import Verdict
@@ -204,10 +205,21 @@ def markdown_lines(content: Content, rows: MarkdownRows, figures: str = "figures
     yield from _reused(content)
     yield from _costs(content)
     yield from _times(content)
+    for section in content.own_sections:
+        yield from _own(section)
     yield from _reproduce(content)
     yield from ("## How to read this", "")
     for paragraph in how_to_read(content):
         yield from (f"- {paragraph}",)
+
+
+def _own(section: Section) -> Iterator[str]:
+    yield from (f"## {cell(section.title)}", "")
+    for paragraph in section.paragraphs:
+        yield from (line(paragraph), "")
+    if section.rows:
+        yield from table([*map(cell, section.head)], [[*map(cell, row)] for row in section.rows])
+        yield ""
 
 
 def _checks(content: Content) -> Iterator[str]:

@@ -176,9 +176,9 @@ def _public() -> str:
     return _table(("name", "what it is"), rows())
 
 
-def _toy(file: str, language: str) -> str:
-    """A file of the package by which the tests add a cloud."""
-    text = (Path(__file__).parents[1] / "providers" / "toy_cloud" / file).read_text("utf-8")
+def _toy(file: str, language: str, package: str = "providers/toy_cloud") -> str:
+    """A file of a package by which the tests add something: a cloud, where none is named."""
+    text = (Path(__file__).parents[1] / package / file).read_text("utf-8")
     return f"```{language}\n{text}```\n"
 
 
@@ -195,6 +195,8 @@ _MADE: Mapping[str, Callable[[], str]] = {
     "public names": _public,
     "toy driver": lambda: _toy("toy_cloud.py", "python"),
     "toy project": lambda: _toy("pyproject.toml", "toml"),
+    "toy extras": lambda: _toy("toy_extras.py", "python", "extending/toy_extras"),
+    "toy extras project": lambda: _toy("pyproject.toml", "toml", "extending/toy_extras"),
     "diagram": _diagram,
     "states": _states,
     "stages": _stages,

@@ -32,18 +32,37 @@ _ENDINGS = {
 }
 
 
+if TYPE_CHECKING:
+    FormatChoice = click.Choice[str]
+else:  # older ones take no argument
+    FormatChoice = click.Choice
+
+
+class Format(FormatChoice):
+    """A format of ours, or one that an installed package offers."""
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        if value not in self.choices:
+            from qbatch.circuit.installed import offered
+            from qbatch.exchange.exports import EXPORTERS
+
+            if value in offered(EXPORTERS):
+                return value
+        return super().convert(value, param, ctx)
+
+
 @click.command()
 @run_argument
 @click.option(
     "-f",
     "--format",
     "format_",
-    type=click.Choice((*_TEXT, *_BINARY)),
+    type=Format((*_TEXT, *_BINARY)),
     help="By default what the file's name ends in (.csv, .json, .md, .html, .nc, .parquet, "
     ".capsule), else csv. csv: a row per point; counts: a row per outcome of each point; json: "
     "all of it; ledger: a row per purchase; fits: a row per fitted parameter; "
     "oqc-snapshot: the points on OQC, for OQC's own client; capsule: a sealed Marqov capsule, as a "
-    "new folder or a .capsule file.",
+    "new folder or a .capsule file. Installed packages may offer more.",
 )
 @output_option("Write it there instead of to stdout; binary formats need it.")
 @out_option
