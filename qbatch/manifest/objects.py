@@ -9,7 +9,7 @@ Mistakes name the argument; all are told at once.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ from qbatch.manifest.complaints import complain
 from qbatch.manifest.construction import read_data
 from qbatch.manifest.fields import Known
 from qbatch.manifest.models import Manifest, Plot
-from qbatch.manifest.nodes import MAX_DEPTH
+from qbatch.manifest.nodes import MAX_DEPTH, MAX_VALUES
 from qbatch.manifest.reading import read_manifest
 from qbatch.manifest.source import Source
 from qbatch.manifest.spacing import evenly_spaced
@@ -119,7 +119,7 @@ class _Writing:
         if hasattr(value, "ndim") and hasattr(value, "tolist"):
             return self._array(value, at)
         if isinstance(value, list | tuple):
-            return [self.of(item, f"{at}[{i}]", depth + 1) for i, item in enumerate(value)]
+            return self._list(value, at, depth)
         return self._scalar(value, at)
 
     def _scalar(self, value: Any, at: str) -> Any:
@@ -174,7 +174,14 @@ class _Writing:
         values = value.tolist()
         if _AXIS.fullmatch(at) and _are_evenly_spaced(values):
             return {"linspace": [values[0], values[-1], len(values)]}
-        return [self._scalar(item, f"{at}[{i}]") for i, item in enumerate(values)]
+        return self._list(values, at, 0)
+
+    def _list(self, values: Sequence[Any], at: str, depth: int) -> Any:
+        if len(values) > MAX_VALUES:
+            said = f"{len(values):,} values are too many to be written; the most is {MAX_VALUES:,}"
+            self._complain(at, f"{said}. Keep them in a CSV file: {{'from': {{'file': …}}}}")
+            return None
+        return [self.of(item, f"{at}[{i}]", depth + 1) for i, item in enumerate(values)]
 
     def _complain(self, at: str, problem: str) -> None:
         self.mistakes.append(

@@ -35,9 +35,14 @@ def write_yaml(data: Mapping[str, Any]) -> str:
         data: Of maps with text as keys, lists, tuples, text, numbers, booleans and None.
     """
     written: str = yaml.serialize(
-        _node(data, 0), Dumper=yaml.SafeDumper, allow_unicode=True, width=_WIDTH
+        _node(data, 0), Dumper=_fast_dumper(), allow_unicode=True, width=_WIDTH
     )
     return written
+
+
+def _fast_dumper() -> Any:
+    """libyaml's, four times as fast, where PyYAML was built with it."""
+    return getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 
 
 def _node(value: Any, depth: int) -> Node:

@@ -176,6 +176,11 @@ def test_several_sweeps_are_a_list():
             {"sweep": sweep(theta=np.zeros((2, 2)))},
             "Manifest(): sweep.matrix.theta: is an array of 2 dimensions; write one of 1",
         ),
+        (
+            {"sweep": sweep(theta=np.sqrt(np.arange(500_001)))},
+            "Manifest(): sweep.matrix.theta: 500,001 values are too many to be written; the most "
+            "is 500,000. Keep them in a CSV file: {'from': {'file': …}}",
+        ),
         ({"sweep": sweep(theta=[float("nan")])}, "Manifest(): sweep.matrix.theta[0]:"),
         ({"circuits": {"rabi": "nowhere.qasm"}}, "Manifest(): circuits.rabi:"),
     ],
