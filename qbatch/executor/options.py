@@ -147,8 +147,8 @@ def _check(verb: str, manifest: object, options: Mapping[str, object]) -> None:
     if not isinstance(manifest, (Manifest, str, Path)):
         kind = type(manifest).__name__
         raise TypeError(
-            f"{verb}() takes a manifest's file, or what load_manifest returns, not a {kind}; write "
-            "it to a file"
+            f"{verb}() takes a manifest's file, a qbatch.Manifest, or what load_manifest returns, "
+            f"not a {kind}; make a qbatch.Manifest of it"
         )
 
 

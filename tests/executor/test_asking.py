@@ -16,7 +16,7 @@ def test_what_is_no_manifest_is_refused_in_a_line(manifest: Any) -> None:
     with pytest.raises(TypeError) as found:
         qbatch.run(manifest)
     assert "\n" not in str(found.value)
-    assert f"not a {type(manifest).__name__}; write it to a file" in str(found.value)
+    assert f"not a {type(manifest).__name__}; make a qbatch.Manifest of it" in str(found.value)
 
 
 def test_an_option_that_there_is_not_is_named_with_its_likeness() -> None:
