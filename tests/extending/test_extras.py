@@ -17,7 +17,7 @@ from qbatch.report import render
 
 PACKAGE = Path(__file__).parent / "toy_extras"
 
-CIRCUIT = "OPENQASM 3.0;\ninclude \"stdgates.inc\";\nqubit q;\nbit c;\nh q;\nc = measure q;\n"
+CIRCUIT = 'OPENQASM 3.0;\ninclude "stdgates.inc";\nqubit q;\nbit c;\nh q;\nc = measure q;\n'
 
 Install = Callable[..., None]
 
