@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from qbatch.manifest.accuracy import Accuracy
+    from qbatch.manifest.analysis import Analysis
     from qbatch.plan import Plan
     from qbatch.snapshot import PointResult, Run
 
@@ -70,7 +71,10 @@ def standings(run: Run) -> list[Standing]:
 
 
 def _standing(point: PointResult, accuracy: Accuracy, history: History, run: Run) -> Standing:
-    figures = _figures(point, accuracy, run)
+    from qbatch.snapshot.points import asked_of
+
+    ids = {each.basis: each.id for each in point.each_setting}
+    figures = figures_of(point, accuracy.of, asked_of(point, run.manifest), ids)
     if point.state is not JobState.COMPLETED or not figures:
         return Standing(point, accuracy, figures, None)
     had = {each.id: each.done for each in point.each_setting if not is_calibration(each.basis)}
@@ -98,23 +102,29 @@ def _holds(
     )
 
 
-def _figures(point: PointResult, accuracy: Accuracy, run: Run) -> dict[str, Figure]:
-    """Return what is known of the numbers; empty where a setting has no shots yet."""
-    from qbatch.result.spread import spreads_of
-    from qbatch.snapshot.points import asked_of
+def figures_of(
+    point: PointResult, names: Sequence[str], analysis: Analysis, ids: Mapping[str, str]
+) -> dict[str, Figure]:
+    """Return what a point's shots tell of numbers; empty where a setting has no shots yet.
 
-    settings = {each.basis: each.id for each in point.each_setting}
-    counts = point.counts_by_basis
-    if counts.keys() != settings.keys():
+    Args:
+        point: The point.
+        names: Observables and probabilities.
+        analysis: Where they are.
+        ids: Setting as it is written -> its id, by which the numbers' spreads are told.
+    """
+    from qbatch.result.spread import spreads_of
+
+    counts, estimates = point.counts_by_basis, point.estimates
+    if not counts.keys() >= ids.keys():
         return {}
-    analysis = asked_of(point, run.manifest)
-    bases = [text for text in settings if Setting.parse(text).is_raw]
-    spreads = spreads_of(counts, bases, analysis, accuracy.of)
+    bases = [text for text in ids if Setting.parse(text).is_raw]
     found = {}
-    for name, by_basis in spreads.items():
-        number = point.estimates[name]
-        of_settings = {settings[basis]: each for basis, each in by_basis.items()}
-        found[name] = Figure(number.value, number.high - number.low, of_settings)
+    for name, by_basis in spreads_of(counts, bases, analysis, names).items():
+        if name in estimates:
+            number = estimates[name]
+            of_settings = {ids[basis]: each for basis, each in by_basis.items()}
+            found[name] = Figure(number.value, number.high - number.low, of_settings)
     return found
 
 

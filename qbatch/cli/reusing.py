@@ -28,6 +28,11 @@ class FromOthers:
     lines: tuple[str, ...] = ()
     facts: tuple[dict[str, Any], ...] = ()
 
+    @property
+    def told(self) -> dict[str, Any]:
+        """What `plan --json` has of it beside the plan."""
+        return {"reused": self.facts} if self.lines else {}
+
 
 def from_others(
     plan: Plan,

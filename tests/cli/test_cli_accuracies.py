@@ -90,3 +90,56 @@ def test_calibrations_of_readout_are_no_shots_of_the_point(qbatch: Call, wave: P
         assert 100 <= used[""] <= 900
         assert point["estimates"]["z"]["se"] <= 0.03 or used[""] == 900
         assert "z.readout" in point["estimates"]
+
+
+def test_plan_says_what_targets_are_expected_to_take_and_by_what(qbatch: Call, wave: Path) -> None:
+    said = " ".join(qbatch("plan", "wave.yaml").err.replace("\u202f", "").split())
+    assert "expected to take 1482 more shots (200 to 1800), by the worst case" in said
+    assert qbatch("run", "wave.yaml", "--out", "other", "-S", "shots.max=5000").code == 0
+    said = " ".join(
+        qbatch("plan", "wave.yaml", "--from", "other").err.replace("\u202f", "").split()
+    )
+    assert ", by shots of other" in said
+    assert "t=1.5: max allows 900 shots of a setting, and its target is likely to take 1" in said
+    facts = qbatch("plan", "wave.yaml", "--from", "other", "--json").json
+    assert facts["expected"]["told_by"] == {"earlier run": 2}
+    (beyond,) = facts["expected"]["beyond_max"]
+    assert (beyond["point"], beyond["max"]) == ("t=1.5", 900)
+    least, likely, most = (facts["expected"][key]["shots"] for key in ("least", "likely", "most"))
+    assert 200 <= least <= likely <= most <= 1800
+
+
+def test_what_other_prices_would_bring_is_shown(qbatch: Call, wave: Path) -> None:
+    said = qbatch("plan", "wave.yaml", "--precision")
+    rows = [line for line in said.out.splitlines() if "shots)" in line]
+    assert len(rows) == 1
+    assert "0.037 (1482 shots)" in rows[0].replace("\u202f", "")
+    (found,) = qbatch("plan", "wave.yaml", "--precision", "--json").json["precision"]
+    assert [row["factor"] for row in found["rows"]] == [0.5, 1.0, 2.0, 4.0]
+    refused = qbatch("plan", "wave.yaml", "--from", "other", "-S", "shots=100")
+    assert refused.code == 2
+    assert "add --precision" in refused.err
+
+
+def test_a_budget_that_does_not_reach_for_the_targets_is_said_before(wave: Path) -> None:
+    from qbatch.accuracy.expecting import Outlooks, forecast
+    from qbatch.accuracy.prices import pieces_at
+    from qbatch.cli.precision import Expected
+    from qbatch.plan import expand_file, pieces_of
+    from qbatch.plan.pricing.limits import Limit
+    from qbatch.providers import Price, Target
+
+    plan = expand_file("wave.yaml")
+    targets = {"a": Target("cloud", price=Price("usd", per_shot=0.001))}
+    foreseen = forecast(Outlooks(plan).of_points())
+    least, likely, most = (
+        plan.summary(
+            targets, pieces_of=pieces_at(foreseen, at, {}, targets, pieces_of({}, targets))
+        )
+        for at in range(3)
+    )
+    expected = Expected(foreseen, (least, likely, most), None)
+    (_, over) = expected.lines([Limit("budget.total", "usd", 1.0)], {})
+    told = "may not be enough for all targets: they are expected to cost 1.482 USD more"
+    assert over == f"budget.total allows 1.00 USD, which {told} (0.20 USD to 1.80 USD)"
+    assert [*expected.lines([Limit("budget.total", "usd", 2.0)], {})][1:] == []

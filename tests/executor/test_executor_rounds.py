@@ -138,7 +138,7 @@ def shots_sold(folder: Path, aim: str, credits: float) -> list[int]:
     for _ in range(3):  # the later calls find nothing more to buy
         summary, _ = play_rounds(folder, shop, limits=limits, thetas=MIXED, aim=aim)
     check_book(folder, shop, MIXED)
-    assert summary.over_budget == {"at": "budget does not reach for the target of 2 points"}
+    assert summary.over_budget["at"].startswith("budget does not reach for the target of ")
     sold = [sum(n for _, n in shop.sold[theta]) for theta in MIXED]
     assert sum(sold) <= 100 * credits
     return sold

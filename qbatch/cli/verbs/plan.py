@@ -25,7 +25,7 @@ from qbatch.cli.tables import format_table, say, tell
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from qbatch.cli.reusing import FromOthers
+    from qbatch.cli.precision import Expected
     from qbatch.plan import BackendSummary, Had, Plan, PlanSummary, ReasonCounts
     from qbatch.plan.packing import PiecesOf
     from qbatch.plan.pinning.reasons import Reason
@@ -44,6 +44,16 @@ LISTED = 20
 @overrides_option
 @only_expression_option
 @click.option("--all", "all_points", is_flag=True, help="List every point, however many.")
+@click.option(
+    "--precision", is_flag=True, help="Show standard errors for half, twice, four times the price."
+)
+@click.option(
+    "--from",
+    "earlier",
+    metavar="RUN",
+    type=click.Path(path_type=Path),
+    help="A run whose shots tell how far single shots are apart.",
+)
 @output_option("Save the plan; `qbatch run --plan FILE` runs exactly that.")
 @reuse_option
 @out_option
@@ -54,6 +64,8 @@ def plan(
     overrides: tuple[str, ...],
     expression: str | None,
     all_points: bool,
+    precision: bool,
+    earlier: Path | None,
     output: Path | None,
     reuse: tuple[Path, ...],
     out: Path | None,
@@ -63,6 +75,7 @@ def plan(
     """Show what `qbatch run MANIFEST` (or a circuit) would do, and why; run nothing."""
     from qbatch.accuracy.standing import wanted_next
     from qbatch.cli.permits import surroundings_of
+    from qbatch.cli.precision import expect
     from qbatch.cli.reasons import points_known, recall
     from qbatch.cli.reusing import from_others
     from qbatch.cli.runs import folder_of
@@ -87,15 +100,30 @@ def plan(
     recall(folder, made, around.now)
     problems = quote(made, targets, only, wanted, trust=trust)
     quoted = sum_up(made, targets, only, wanted)
-    summary = left = made.summary(targets, only, drivers=drivers)
-    if known or made.shared:  # else all of it is left, which is counted without its points
-        left = made.summary(targets, only, drivers=drivers, pieces_of=wanted)
+    summary, left = _summaries(made, targets, only, drivers, wanted, bool(known))
+    expected = expect(made, others.folder, earlier, targets, only, jobs, wanted, precision)
     if output is not None:
         _save(offer, output, expression or "", drivers)
     if as_json:
-        _tell_json(made, summary, left, told, quoted, all_points, others)
+        more = {**(expected.facts() if expected else {}), **others.told}
+        _tell_json(made, summary, left, told, quoted, more, all_points)
     else:
-        _tell_all(offer, summary, left, told, quoted, (*others.lines, *problems))
+        _tell_all(offer, summary, left, told, quoted, (*others.lines, *problems), expected)
+
+
+def _summaries(
+    made: Plan,
+    targets: Mapping[str, Target],
+    only: Only | None,
+    drivers: Mapping[str, Driver],
+    wanted: PiecesOf,
+    is_begun: bool,
+) -> tuple[PlanSummary, PlanSummary]:
+    """What is planned in all, and what is left of it."""
+    whole = made.summary(targets, only, drivers=drivers)
+    if not (is_begun or made.shared):  # all of it is left, which is counted without its points
+        return whole, whole
+    return whole, made.summary(targets, only, drivers=drivers, pieces_of=wanted)
 
 
 def _offer(
@@ -119,16 +147,19 @@ def _limit(plan: Plan, all_points: bool, as_json: bool) -> int:
     return 0 if as_json else LISTED
 
 
-def _notices(offer: Offer, left: PlanSummary) -> Iterator[str]:
+def _notices(offer: Offer, left: PlanSummary, expected: Expected | None) -> Iterator[str]:
     """What a person should know of a plan, and of what is left to buy of it."""
     from qbatch.cli.accuracies import planned
     from qbatch.plan import notices
     from qbatch.plan.pricing.limits import limits_of, shortfalls
     from qbatch.plan.pricing.offer import shares
 
+    limits, rates = limits_of(offer.plan.manifest, {}), offer.plan.prices.rates
     yield from planned(offer)
+    if expected is not None:
+        yield from expected.lines(limits, rates)
     yield from shares(left, offer.targets)
-    yield from shortfalls(limits_of(offer.plan.manifest, {}), left, offer.plan.prices.rates)
+    yield from shortfalls(limits, left, rates)
     yield from notices(offer.plan, offer.targets)
 
 
@@ -157,8 +188,8 @@ def _tell_json(
     left: PlanSummary,
     told: ReasonCounts,
     quoted: Sequence[BackendQuotes],
+    more: Mapping[str, Any],
     all_points: bool,
-    others: FromOthers,
 ) -> None:
     from qbatch.cli.quotes import quotes_facts
     from qbatch.plan.allocation import allocations_facts
@@ -181,9 +212,8 @@ def _tell_json(
             facts["noise_scales"] = scales
             facts["overhead"] = overhead_of(made)
     facts |= allocations_facts(made) | calibrations | turns_facts(made)
+    facts |= more
     facts["why"] = {why.value: number for why, number in told.counts.items()}
-    if others.lines:
-        facts["reused"] = others.facts
     if all_points:
         facts["list"] = [_facts(reason) for reason in told.first]
     click.echo(json.dumps(facts, ensure_ascii=False))
@@ -214,9 +244,12 @@ def _tell_all(
     told: ReasonCounts,
     quoted: Sequence[BackendQuotes],
     problems: Sequence[str],
+    expected: Expected | None,
 ) -> None:
     _tell(offer.plan, summary, left, told, quoted)
-    for line in (*problems, *_notices(offer, left)):
+    if expected is not None and (table := expected.table()):
+        click.echo(table)
+    for line in (*problems, *_notices(offer, left, expected)):
         tell(line)
 
 
