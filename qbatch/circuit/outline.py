@@ -19,9 +19,20 @@ from qbatch.circuit.sources import circuit_of
 from qbatch.circuit.text import Source
 from qbatch.errors import Place
 
+#: Nothing of a text is replaced.
+_NONE: Mapping[int, int] = {}
 
-def with_lines(circuit: Circuit, lines: Mapping[int, Sequence[str]]) -> Circuit:
-    """Return a circuit with lines put in: offset -> lines.
+
+def with_lines(
+    circuit: Circuit, lines: Mapping[int, Sequence[str]], replaced: Mapping[int, int] = _NONE
+) -> Circuit:
+    """Return a circuit with lines put in.
+
+    Args:
+        circuit: Not changed.
+        lines: Offset -> lines.
+        replaced: Offset of some of them -> offset of the end of what they stand in place of; no
+            others are within.
 
     Raises:
         CircuitError, SourceErrors: The text is too long then, or no circuit.
@@ -29,7 +40,7 @@ def with_lines(circuit: Circuit, lines: Mapping[int, Sequence[str]]) -> Circuit:
     parts, before = [], 0
     for at, put_in in sorted(lines.items()):
         parts += [circuit.text[before:at], *(f"\n{line}" for line in put_in)]
-        before = at
+        before = replaced.get(at, at)
     text = "".join([*parts, circuit.text[before:]])
     return circuit_of(circuit.name, Source(text, Place(circuit.name, 1, 1)))
 
@@ -40,12 +51,14 @@ class Statement:
 
     Attributes:
         after: Offset of the end of the word before it, where lines may be put in.
-        end: Offset of its own end, likewise.
+        start: Offset of its own first word.
+        end: Offset of its own end, as `after`.
         operations: What it comes down to.
         has_library: ``h`` and ``sdg`` are the library's here.
     """
 
     after: int
+    start: int
     end: int
     operations: Sequence[Operation]
     has_library: bool
@@ -64,7 +77,7 @@ class _Reader(Parser):
         if self.in_block:
             super().statement()
             return
-        after = self._reached()
+        after, start = self._reached(), self.tokens[self.at].start
         first = len(self.out.operations)
         try:
             super().statement()
@@ -77,7 +90,7 @@ class _Reader(Parser):
                 name in standard and name not in self.out.defined for name in ("h", "sdg")
             )
             made = self.out.operations[first:]
-            self.statements.append(Statement(after, self._reached(), made, has_library))
+            self.statements.append(Statement(after, start, self._reached(), made, has_library))
 
     def _reached(self) -> int:
         """Offset of the end of the word that was read last."""
