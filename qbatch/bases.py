@@ -1,7 +1,8 @@
 """How the settings of a point are called: by the point, and what each is measured with.
 
 A setting says in which basis bits are measured, and by how much the noise of gates is scaled; or
-which bits are prepared, to calibrate their readout. A point that is measured as its circuit is
+which bits are prepared, to calibrate their readout; and of a twirled circuit which one of its
+randomised forms it is, and which bits that flips. A point that is measured as its circuit is
 written has that one setting, and its name. Every other setting has the point's name with what it is
 measured with behind it, before the number of its copy: ``theta=0.5,basis="X0 Y1",noise_scale=3#2``.
 """
@@ -9,14 +10,15 @@ measured with behind it, before the number of its copy: ``theta=0.5,basis="X0 Y1
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 #: What tells the settings of a point apart, as the last of their parameters, in this order.
 BASIS = "basis"
 SCALE = "noise_scale"
 CALIBRATION = "calibration"
-SETTING_NAMES = (BASIS, SCALE, CALIBRATION)
+TWIRL = "twirl"
+SETTING_NAMES = (BASIS, SCALE, CALIBRATION, TWIRL)
 
 #: How the setting is called that is measured as its circuit is written.
 AS_WRITTEN = "as written"
@@ -24,7 +26,7 @@ AS_WRITTEN = "as written"
 _PART = r"[XY]\d+"
 _ENDING = re.compile(
     rf'(?:,{BASIS}="?({_PART}(?: {_PART})*)"?)?(?:,{SCALE}=([\d.e+-]+))?'
-    rf'(?:,{CALIBRATION}="?([01]+)"?)?(?=(?:#\d+)?$)'
+    rf'(?:,{CALIBRATION}="?([01]+)"?)?(?:,{TWIRL}="?(\d+:[01]+)"?)?(?=(?:#\d+)?$)'
 )
 
 
@@ -35,11 +37,14 @@ class Setting(NamedTuple):
         basis: Its text, "X0 Y1"; "" as the circuit is written.
         scale: Of the noise of the gates, as folding reaches it; 1 as the circuit is written.
         prepared: Of a calibration of the readout, what its bits are, bit 0 rightmost; "" of none.
+        twirl: Of a twirled circuit the number of its form, from 0, and which bits are flipped just
+            before they are measured, bit 0 rightmost: "3:011"; "" of none.
     """
 
     basis: str = ""
     scale: float = 1.0
     prepared: str = ""
+    twirl: str = ""
 
     @property
     def text(self) -> str:
@@ -47,28 +52,44 @@ class Setting(NamedTuple):
 
         >>> Setting("X0", 3.0).text, Setting(scale=1.5).text, Setting().text
         ('X0, noise_scale=3', 'noise_scale=1.5', '')
-        >>> Setting(prepared="11").text
-        'calibration=11'
+        >>> Setting(prepared="11").text, Setting("X0", 3.0, twirl="3:01").text
+        ('calibration=11', 'X0, noise_scale=3, twirl=3:01')
         """
         if self.prepared:
             return f"{CALIBRATION}={self.prepared}"
         scale = "" if self.scale == 1 else f"{SCALE}={scale_text(self.scale)}"
-        return ", ".join(part for part in (self.basis, scale) if part)
+        twirl = f"{TWIRL}={self.twirl}" if self.twirl else ""
+        return ", ".join(part for part in (self.basis, scale, twirl) if part)
 
     @property
     def is_raw(self) -> bool:
         """Whether the numbers that nothing was taken out of are told by it."""
-        return self.scale == 1 and not self.prepared
+        return self.scale == 1 and not self.prepared and not self.twirl
+
+    @property
+    def flips(self) -> str:
+        """Which bits are flipped just before they are measured, bit 0 rightmost; "" of none."""
+        return self.twirl.partition(":")[2]
+
+    @property
+    def untwirled(self) -> Setting:
+        """What is twirled."""
+        return self._replace(twirl="")
 
     @classmethod
     def parse(cls, text: str) -> Setting:
         """Read what `text` writes.
 
-        >>> Setting.parse("X0, noise_scale=3"), Setting.parse("X0 Y1").scale
-        (Setting(basis='X0', scale=3.0), 1.0)
+        >>> Setting.parse("X0, noise_scale=3") == Setting("X0", 3.0), Setting.parse("X0 Y1").scale
+        (True, 1.0)
+        >>> Setting.parse("noise_scale=3, twirl=0:01") == Setting(scale=3.0, twirl="0:01")
+        True
         """
         if text.startswith(f"{CALIBRATION}="):
             return cls(prepared=text.partition("=")[2])
+        if TWIRL in text:
+            rest, _, twirl = text.rpartition(f"{TWIRL}=")
+            return cls.parse(rest.rstrip(", "))._replace(twirl=twirl)
         rest, _, scale = text.rpartition(f"{SCALE}=")
         return cls(rest.rstrip(", "), float(scale)) if rest or scale != text else cls(text)
 
@@ -79,6 +100,7 @@ class Setting(NamedTuple):
             str(parameters.get(BASIS, "")),
             float(parameters.get(SCALE, 1.0)),
             str(parameters.get(CALIBRATION, "")),
+            str(parameters.get(TWIRL, "")),
         )
 
     @property
@@ -86,7 +108,8 @@ class Setting(NamedTuple):
         """What it adds to the parameters of its point."""
         basis = ((BASIS, self.basis),) if self.basis else ()
         scale = ((SCALE, self.scale),) if self.scale != 1 else ()
-        return (*basis, *scale, *(((CALIBRATION, self.prepared),) if self.prepared else ()))
+        prepared = ((CALIBRATION, self.prepared),) if self.prepared else ()
+        return (*basis, *scale, *prepared, *(((TWIRL, self.twirl),) if self.twirl else ()))
 
     def name(self, point: str) -> str:
         """Return how it is called, of a point that is called so, but for the number of its copy.
@@ -97,12 +120,43 @@ class Setting(NamedTuple):
         basis = f',{BASIS}="{self.basis}"' if self.basis else ""
         scale = f",{SCALE}={scale_text(self.scale)}" if self.scale != 1 else ""
         calibration = f',{CALIBRATION}="{self.prepared}"' if self.prepared else ""
-        return f"{point}{basis}{scale}{calibration}"
+        twirl = f',{TWIRL}="{self.twirl}"' if self.twirl else ""
+        return f"{point}{basis}{scale}{calibration}{twirl}"
 
 
 def is_calibration(text: str) -> bool:
     """Tell whether a setting, by its `Setting.text`, calibrates the readout."""
     return text.startswith(f"{CALIBRATION}=")
+
+
+def is_twirled(text: str) -> bool:
+    """Tell whether a setting, by its `Setting.text`, is one of the forms of a twirled circuit."""
+    return f"{TWIRL}=" in text
+
+
+def is_shared_out(text: str) -> bool:
+    """Tell whether a setting has not the point's own number of shots: calibrations, and forms."""
+    return is_calibration(text) or is_twirled(text)
+
+
+def shots_of(done: Sequence[tuple[str, int]]) -> list[int]:
+    """Return how many shots a point has in each of what it is measured in.
+
+    The forms of a twirled circuit share the point's shots out: that which has the fewest counts, as
+    many times as there are forms. Calibrations are left out.
+
+    Args:
+        done: `Setting.text` and shots of each setting.
+
+    >>> shots_of([("", 100), ("twirl=0:0", 25), ("twirl=1:1", 30), ("calibration=1", 7)])
+    [100, 50]
+    """
+    found = [shots for text, shots in done if not is_shared_out(text)]
+    forms: dict[Setting, list[int]] = {}
+    for text, shots in done:
+        if is_twirled(text):
+            forms.setdefault(Setting.parse(text).untwirled, []).append(shots)
+    return found + [min(each) * len(each) for each in forms.values()]
 
 
 def scale_text(scale: float) -> str:
@@ -117,6 +171,8 @@ def point_of(name: str) -> str:
     ('theta=0.5#2', 'theta=0.5#2')
     >>> point_of('theta=0.5,calibration="11"#2')
     'theta=0.5#2'
+    >>> point_of('theta=0.5,basis="X0",twirl="3:011"#2')
+    'theta=0.5#2'
     """
     return _ENDING.sub("", name, count=1)
 
@@ -128,11 +184,14 @@ def setting_of(name: str) -> str:
     ('X0 Y1, noise_scale=3', '')
     >>> setting_of('theta=0.5,calibration="11"#2')
     'calibration=11'
+    >>> setting_of('theta=0.5,basis="X0",twirl="3:011"#2')
+    'X0, twirl=3:011'
     """
     found = _ENDING.search(name)
     if found is None:
         return ""
-    return Setting(found[1] or "", float(found[2] or 1), found[3] or "").text
+    basis, scale, prepared, twirl = (each or "" for each in found.groups())
+    return Setting(basis, float(scale or 1), prepared, twirl).text
 
 
 def told_missing(settings: Iterable[str]) -> str:

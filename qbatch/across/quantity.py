@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from qbatch.bases import is_twirled
 from qbatch.formula import FUNCTIONS
 
 if TYPE_CHECKING:
@@ -37,7 +38,8 @@ class Number:
         name: The number's.
         text: Which sum it is there, of an observable that is made for each point; else "".
         point: One whose number it is.
-        shots: Ids of these settings; what shares some, in whatever basis, is not independent.
+        shots: Ids of these settings, and names of the forms of twirled circuits that they are in;
+            what shares some, in whatever basis, is not independent.
     """
 
     id: str
@@ -52,7 +54,8 @@ class Number:
         settings = point.settings_of(name, analysis)
         id_ = ";".join(f"{each} {basis}" for basis, each in sorted(settings.items()))
         text = analysis.at(point.axes).observables[name] if name in analysis.varying else ""
-        return cls(id_, name, text, point, frozenset(settings.values()))
+        forms = {f"{point.axes['circuit']} {each}" for each in settings if is_twirled(each)}
+        return cls(id_, name, text, point, frozenset(settings.values()) | forms)
 
 
 def of_each(analysis: Analysis, numbers: Iterable[Number]) -> tuple[AnalysisLike, list[str]]:

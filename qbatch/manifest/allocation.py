@@ -49,4 +49,7 @@ def check_allocation(
         said = f"by_weight spreads a sum that is known, but shots are decided by the {accuracy}: "
         told = f"{said}each round asks for those of a setting; leave allocate out, or write shots: "
         mistakes.add(("allocate",), amiss(f"{told}N"))
+    if analysis.mitigation.twirl is not None:
+        said = "by_weight spreads shots over settings, but twirl shares them out evenly among forms"
+        mistakes.add(("allocate",), amiss(f"{said}; leave one of the two out"))
     mistakes.raise_any()

@@ -42,7 +42,7 @@ ENDS = {"": "value", "_se": "standard error", "_low": "interval", "_high": "inte
 ACROSS_POINTS = {"derived", "expected", "fits"}
 
 #: Parts of `analysis.mitigation`: each gives a number NAME.part beside each of those in `_MEANS`.
-MITIGATED = ("readout", "zne")
+MITIGATED = ("readout", "twirl", "zne")
 
 #: Parts of an analysis whose numbers are means over shots.
 _MEANS = ("observables", "probabilities")

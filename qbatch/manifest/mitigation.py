@@ -16,6 +16,9 @@ from qbatch.manifest.fields import Mistakes, Model, Real, Whole, amiss, wrong
 #: Scales, at most; and the largest.
 _MOST, _LARGEST = 20, 99
 
+#: Forms of a twirled circuit: fewer tell too little of how far they differ.
+FEWEST_FORMS, MOST_FORMS = 16, 256
+
 
 class Zne(Model):
     """Zero-noise extrapolation: numbers at several scales of the noise, and the curve's value at 0.
@@ -69,15 +72,27 @@ class Readout(Model):
     shots: Annotated[Whole, Field(ge=1, le=1_000_000_000)] = 4000
 
 
+class Twirl(Model):
+    """Circuits measured in randomised forms that mean the same, so that errors do not add up.
+
+    Attributes:
+        n: Forms of each circuit, in each of its bases and scales; a point's shots are shared out.
+    """
+
+    n: Annotated[Whole, Field(ge=FEWEST_FORMS, le=MOST_FORMS)] = 16
+
+
 class Mitigation(Model):
     """What is done against noise, beside the raw numbers.
 
     Attributes:
         readout: Errors of readout taken out, to ``NAME.readout``.
+        twirl: Gates and readout twirled, to ``NAME.twirl``; what zne scales is twirled, too.
         zne: Zero-noise extrapolation, to ``NAME.zne``.
     """
 
     readout: Readout | None = None
+    twirl: Twirl | None = None
     zne: Zne | None = None
 
     @property

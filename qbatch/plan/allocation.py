@@ -36,7 +36,7 @@ def allocations_of(plan: Points) -> dict[str, Told]:
     if plan.manifest.allocate == "evenly" or plan.factory.measurements is None:
         return found
     for layout in plan.variant_layouts():
-        measured = plan.factory.measurements.of(layout.program, layout.shared)
+        measured = plan.factory.measurements.of(layout.program, layout.seed, layout.shared)
         several = [each for each in measured if not each.setting.prepared]
         if len(several) < 2:
             continue

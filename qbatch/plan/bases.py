@@ -3,12 +3,13 @@
 A circuit is measured in as few bases as give every number of the analysis. Where an observable that
 comes later would change those of the ones before, and save no setting by that, it does not: what
 was bought for them is not bought again. Where noise is to be scaled, each basis is measured at each
-scale; what is measured at scale 1 stays what it is without.
+scale; what is measured at scale 1 stays what it is without. Where circuits are twirled, too, what
+is twirled stands beside that, and of what is scaled in its place.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -28,6 +29,7 @@ _OF_NO_OUTCOMES = {"observables", "intervals", "derived", "expected", "fits", "m
 #: Where noise is asked to be scaled, and readout to be mended.
 _ZNE = ("analysis", "mitigation", "zne")
 _READOUT = ("analysis", "mitigation", "readout")
+_TWIRL = ("analysis", "mitigation", "twirl")
 
 Registers = tuple[tuple[str, int], ...]
 #: Texts of the observables of a point.
@@ -88,10 +90,21 @@ def scales_of(manifest: Manifest) -> tuple[float, ...]:
     return () if zne is None else tuple(sorted(zne.scales))
 
 
+def forms_in(manifest: Manifest) -> int:
+    """Return how many forms of each circuit are measured; 0: circuits are not twirled."""
+    twirl = manifest.analysis.mitigation.twirl
+    return 0 if twirl is None else twirl.n
+
+
 def has_settings(manifest: Manifest) -> bool:
     """Tell whether some points may have other settings than as their circuit is written."""
-    is_mended = manifest.analysis.mitigation.readout is not None
-    return is_mended or bool(scales_of(manifest)) or may_rotate(manifest)
+    asked = manifest.analysis.mitigation
+    return (
+        asked.readout is not None
+        or asked.twirl is not None
+        or bool(scales_of(manifest))
+        or may_rotate(manifest)
+    )
 
 
 class Measurements:
@@ -107,8 +120,9 @@ class Measurements:
         self._bases: dict[tuple[Sums, Registers], tuple[Basis, ...]] = {}
         #: Of the same: by how much a shot in each of these bases varies.
         self._variances: dict[tuple[Sums, Registers], tuple[float, ...]] = {}
-        self._made: dict[tuple[Sums, str], tuple[Measured, ...]] = {}
-        self._rotated: dict[tuple[str, Setting], Circuit] = {}
+        self._made: dict[tuple[Sums, str, int], tuple[Measured, ...]] = {}
+        self._rotated: dict[tuple[str, Setting, int], Circuit] = {}
+        self._forms = forms_in(manifest)
         self._scales = scales_of(manifest)
         readout = manifest.analysis.mitigation.readout
         self._method = None if readout is None else readout.method
@@ -116,12 +130,13 @@ class Measurements:
         self._folded: dict[str, dict[float, Circuit]] = {}
 
     def of(
-        self, circuit: Circuit, values: Mapping[str, Value] = _NO_VALUES
+        self, circuit: Circuit, seed: int, values: Mapping[str, Value] = _NO_VALUES
     ) -> tuple[Measured, ...]:
         """Return the settings in which a circuit is measured, as it is written first.
 
         Args:
             circuit: The circuit.
+            seed: Root seed of its points.
             values: Axis -> value at its points, of axes of which observables are made.
 
         Raises:
@@ -129,16 +144,16 @@ class Measurements:
             SourceError: An observable cannot be made of these values.
         """
         analysis = self._analysis.at(values)
-        key = (*analysis.observables.values(),), circuit.sha256
+        key = (*analysis.observables.values(),), circuit.sha256, seed
         if key not in self._made:
-            self._made[key] = self._make(circuit, analysis)
+            self._made[key] = (*self._make(circuit, seed, analysis),)
         return self._made[key]
 
     def whole(self, circuit: Circuit) -> Circuit:
         """Return a circuit as it is measured: one that ends unmeasured in all of its qubits."""
         if circuit.facts.num_bits:
             return circuit
-        key = circuit.sha256, Setting()
+        key = circuit.sha256, Setting(), 0
         if key not in self._rotated:
             from qbatch.circuit.measuring import measured_whole
 
@@ -148,11 +163,17 @@ class Measurements:
             self._rotated[key] = made
         return self._rotated[key]
 
-    def program(self, circuit: Circuit, setting: Setting) -> Circuit:
-        """Return what is sent of a circuit for a setting of it."""
+    def program(self, circuit: Circuit, setting: Setting, seed: int) -> Circuit:
+        """Return what is sent of a circuit for a setting of it, of points of that root seed."""
         if setting == Setting():
             return self.whole(circuit)
-        key = circuit.sha256, setting
+        key = circuit.sha256, setting, seed if setting.twirl else 0
+        if setting.twirl and key not in self._rotated:
+            from qbatch.circuit.twirling import twirled
+
+            plain = self.program(circuit, setting.untwirled, seed)
+            number = int(setting.twirl.partition(":")[0])
+            self._rotated[key] = twirled(plain, number, seed).circuit
         if setting.prepared and key not in self._rotated:
             from qbatch.circuit.calibrating import calibration_of
 
@@ -196,7 +217,7 @@ class Measurements:
             raise UnmeasuredError(circuit.name, _ZNE, error.problem) from error
         return made, float(scale_text(reached))
 
-    def _make(self, circuit: Circuit, analysis: Analysis) -> tuple[Measured, ...]:
+    def _make(self, circuit: Circuit, seed: int, analysis: Analysis) -> Iterator[Measured]:
         registers = tuple((each.name, each.num_bits) for each in circuit.facts.registers)
         key = (*analysis.observables.values(),), registers
         if key not in self._bases:
@@ -213,12 +234,32 @@ class Measurements:
                 setting = Setting(basis.text, scale)
                 weight = Weight(variance * factor, keeps=self._as_written and not basis.text)
                 try:
-                    found.append(Measured(setting, self.program(circuit, setting), weight))
+                    found.append(Measured(setting, self.program(circuit, setting, seed), weight))
                 except ValueError as error:
                     raise _refusal(circuit, _sums(analysis, registers), basis, error) from error
-        calibrations = [Setting(prepared=text) for text in self._prepared(self.whole(circuit))]
-        found += [Measured(setting, self.program(circuit, setting)) for setting in calibrations]
-        return tuple(found)
+        yield from (each for each in found if each.setting.is_raw or not self._forms)
+        for each in found if self._forms else ():
+            yield from self._twirled(circuit, each, seed)
+        for text in self._prepared(self.whole(circuit)):
+            setting = Setting(prepared=text)
+            yield Measured(setting, self.program(circuit, setting, seed))
+
+    def _twirled(self, circuit: Circuit, plain: Measured, seed: int) -> Iterator[Measured]:
+        """Yield the forms of what is measured in one basis, at one scale.
+
+        Raises:
+            UnmeasuredError: It cannot be twirled.
+        """
+        from qbatch.circuit.twirling import UntwirlableError, twirled
+
+        for number in range(self._forms if plain.program.facts.measured_bits else 0):
+            try:
+                form = twirled(plain.program, number, seed)
+            except UntwirlableError as error:
+                raise UnmeasuredError(circuit.name, _TWIRL, error.problem) from error
+            setting = plain.setting._replace(twirl=f"{number}:{form.flips}")
+            self._rotated[circuit.sha256, setting, seed] = form.circuit
+            yield Measured(setting, form.circuit)
 
     def _amplified(self, scales: Sequence[float]) -> Sequence[float]:
         """Tell by how much what is measured at each scale varies in all numbers made of it."""

@@ -66,6 +66,14 @@ class Columns:
         found._rest = (*self._rest, (-1, column))
         return found
 
+    def with_last(self, column: Sequence[Any]) -> Columns:
+        """Return these columns with other values in the last one, which is no row made before."""
+        found = Columns((), lambda _: None)
+        found._position, found._rows = self._position, self._rows
+        *others, (at, _) = self._rest
+        found._rest = (*others, (at, column))
+        return found
+
     def at(self, index: Index) -> Row:
         """Return what the point at `index` has in each column."""
         rest = tuple([column[index[at]] for at, column in self._rest])

@@ -1,8 +1,9 @@
 """Whether clouds' compilers leave circuits that are folded as they are.
 
 A compiler that takes a gate and what undoes it away takes the noise away, too, that was to be
-scaled. Barriers stand between the two, which OpenQASM asks compilers to honour; where a cloud's
-compiler has an option for it, it must be set.
+scaled; one that takes Paulis through gates undoes their twirling. Barriers stand between the two,
+which OpenQASM asks compilers to honour; where a cloud's compiler has an option for it, it must be
+set.
 """
 
 from __future__ import annotations
@@ -19,12 +20,14 @@ if TYPE_CHECKING:
 
 
 def check_compilers(manifest: Manifest, mistakes: Mistakes) -> None:
-    """See that where noise is scaled a cloud's compiler is told to leave gates as they are."""
+    """See that where gates are folded or twirled a cloud's compiler is told to leave them so."""
+    asked = _asked(manifest)
     names = (name for sweep in manifest.sweeps for name in (*sweep.matrix, *sweep.zip))
     swept = [axis for axis in map(setting_axis, names) if axis is not None]
     for name, backend in manifest.backends.items():
         for option, value in room_of(backend.provider).as_written.items():
-            said = f"zne is asked for, and {backend.provider}'s compiler may take folded gates away"
+            said = f"{asked} is asked for, and {backend.provider}'s compiler may take "
+            said += "folded gates away" if asked == "zne" else "what it puts in away"
             if backend.options.get(option) != value:
                 problem = f"{said}; write options: {{{option}: {value}}}"
                 mistakes.add(("backends", name), problem)
@@ -35,14 +38,21 @@ def check_compilers(manifest: Manifest, mistakes: Mistakes) -> None:
 
 def told_compilers(manifest: Manifest) -> Iterator[str]:
     """Say of which backends nobody but their compilers knows whether they honour barriers."""
-    if manifest.analysis.mitigation.zne is None:
+    asked = _asked(manifest)
+    if not asked:
         return
     names = [name for name, each in manifest.backends.items() if _compiles_freely(each)]
     if names:
         yield (
-            f"compilers of {', '.join(names)} are not qbatch's to set: zne is right only where "
+            f"compilers of {', '.join(names)} are not qbatch's to set: {asked} is right only where "
             "they honour barriers"
         )
+
+
+def _asked(manifest: Manifest) -> str:
+    """Name what needs circuits to be computed as they are sent; "" where nothing does."""
+    asked = manifest.analysis.mitigation
+    return "zne" if asked.zne is not None else "twirl" if asked.twirl is not None else ""
 
 
 def _compiles_freely(backend: Backend) -> bool:

@@ -24,7 +24,7 @@ from qbatch.manifest.prices import NO_PRICES, PriceList, load_prices
 from qbatch.notation import did_you_mean, listed
 from qbatch.plan.accuracy import check_accuracies
 from qbatch.plan.across import check_derived, check_expected
-from qbatch.plan.bases import UnmeasuredError, axes_of_observables, scales_of
+from qbatch.plan.bases import UnmeasuredError, axes_of_observables, forms_in, scales_of
 from qbatch.plan.calibrations import check_readout
 from qbatch.plan.compilers import check_compilers
 from qbatch.plan.factory import Factory, UnboundError, UnfitError
@@ -42,6 +42,7 @@ from qbatch.plan.plan import Plan
 from qbatch.plan.programs import check_programs
 from qbatch.plan.setting_names import check_setting_names
 from qbatch.plan.settings import check_setting_axes, check_settings, of_its_backend, repeated_rows
+from qbatch.plan.twirls import check_twirl
 from qbatch.providers import tells_units, units, validate_settings
 
 if TYPE_CHECKING:
@@ -67,7 +68,7 @@ def expand(manifest: Manifest) -> Plan:
     _check_parameters(sources, mistakes)
     _open_observables(manifest, mistakes)
     check_setting_names(manifest, sources, drafts, mistakes)
-    if scales_of(manifest):
+    if scales_of(manifest) or forms_in(manifest):
         check_compilers(manifest, mistakes)
     mistakes.raise_if_any()
     for each in drafts:
@@ -87,6 +88,7 @@ def expand(manifest: Manifest) -> Plan:
     mistakes.raise_if_any()
     check_programs(plan, mistakes)
     check_readout(plan, mistakes)
+    check_twirl(plan, mistakes)
     plan.shared = find_shared(plan, mistakes)
     mistakes.raise_if_any()
     check_accuracies(plan, mistakes)

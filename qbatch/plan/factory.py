@@ -17,7 +17,7 @@ from qbatch.circuit.facts import FORMAT
 from qbatch.errors import QbatchError
 from qbatch.manifest.models import Value
 from qbatch.manifest.paths import SettingValues, setting_axis, settings_of
-from qbatch.plan.bases import Measured, Measurements, axes_of_observables, has_settings
+from qbatch.plan.bases import Measured, Measurements, axes_of_observables, forms_in, has_settings
 from qbatch.plan.columns import Columns
 from qbatch.plan.geometry.grid import Block
 from qbatch.plan.geometry.resolving import OWN
@@ -144,6 +144,7 @@ class Factory:
         self._manifest = manifest
         self.measurements = Measurements(manifest) if has_settings(manifest) else None
         readout = manifest.analysis.mitigation.readout
+        self._forms = forms_in(manifest)
         #: Shots of each calibration of the readout.
         self._calibrated = 0 if readout is None else readout.shots
         #: What counts for ids, and its canonical JSON.
@@ -195,7 +196,7 @@ class Factory:
         """Return a layout with those of its points' settings, where these are not as written."""
         if self.measurements is None:
             return layout
-        found = self.measurements.of(layout.program, layout.shared)
+        found = self.measurements.of(layout.program, layout.seed, layout.shared)
         if [each.setting.text for each in found] == [""]:
             return layout
         backend, settings = layout.backend, layout.settings
@@ -207,9 +208,11 @@ class Factory:
             made = layout
             if with_what.prepared:
                 made = layout.calibrated_with(with_what, program, key, prefix, self._calibrated)
+            elif with_what.twirl:
+                made = layout.twirled_with(with_what, program, key, prefix, self._forms)
             elif with_what.text:
                 made = layout.measured_with(with_what, program, key, prefix)
-            if not with_what.prepared:
+            if not with_what.prepared and not with_what.twirl:
                 made = replace(made, shots=next(shots))
             measured.append(made)
         return replace(layout, measured=tuple(measured))
@@ -217,8 +220,9 @@ class Factory:
     def _shots(
         self, layout: Layout, found: Sequence[Measured]
     ) -> Sequence[tuple[int, Sequence[int]]]:
-        """Return the shots of each setting but calibrations, in their order."""
-        weights = [each.weight for each in found if not each.setting.prepared]
+        """Return the shots of each setting but calibrations and forms, in their order."""
+        own = [each for each in found if not each.setting.prepared and not each.setting.twirl]
+        weights = [each.weight for each in own]
         if self._manifest.allocate == "evenly":
             return [layout.shots] * len(weights)
         at, column = layout.shots

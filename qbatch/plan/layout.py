@@ -269,6 +269,30 @@ class Layout:
             written_format=written,
         )
 
+    def twirled_with(
+        self, measured: Setting, program: Circuit, setting: str, prefix: _Hash, number: int
+    ) -> Layout:
+        """Return the layout of one of the forms among which its points' shots are shared out.
+
+        Args:
+            measured: Which form.
+            program: What is sent for it.
+            setting: Key of `Plan.setting`.
+            prefix: As for a layout.
+            number: How many forms there are. Shots that are an axis are a multiple of it.
+        """
+        made = self.measured_with(measured, program, setting, prefix)
+        at, values = self.shots
+        each = [-(-shots // number) for shots in ([values[0]] if at < 0 else values)]
+        made.shots = (at, Always(each[0]) if at < 0 else each)
+        if self.has_shots_axis and at < 0:
+            made.id_format = self.id_format.replace(
+                f'"shots":{values[0]}}}', f'"shots":{each[0]}}}'
+            )
+        elif self.has_shots_axis:
+            made.id_columns = self.id_columns.with_last([*map(str, each)])
+        return made
+
     def calibrated_with(
         self, measured: Setting, program: Circuit, setting: str, prefix: _Hash, shots: int
     ) -> Layout:

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 from qbatch.bases import AS_WRITTEN, Setting, scale_text
 from qbatch.notation import listed
-from qbatch.plan.bases import scales_of
+from qbatch.plan.bases import forms_in, scales_of
 from qbatch.plan.compilers import told_compilers
+from qbatch.plan.twirls import told_twirls
 
 if TYPE_CHECKING:
     from qbatch.plan.points import Points
@@ -30,7 +31,7 @@ def settings_of_circuits(plan: Points) -> dict[str, list[tuple[Setting, ...]]]:
     if measurements is None:
         return {}
     for layout in plan.variant_layouts():
-        measured = measurements.of(layout.program, layout.shared)
+        measured = measurements.of(layout.program, layout.seed, layout.shared)
         settings = tuple(each.setting for each in measured if not each.setting.prepared)
         if any(each.text for each in settings):
             found.setdefault(layout.circuit, {})[settings] = None
@@ -71,27 +72,35 @@ def _told(settings: Sequence[Setting]) -> str:
 def overhead_of(plan: Points) -> dict[str, dict[str, float]]:
     """Tell of each mitigation how many times the shots it takes, and how large its errors are.
 
-    Both beside those of the raw numbers; of a decay the errors are larger still.
+    Both beside those of the raw numbers; of a decay the errors are larger still, and so are those
+    of twirled circuits by what the choice of their forms leaves open.
     """
-    zne = plan.manifest.analysis.mitigation.zne
-    if zne is None:
-        return {}
-    from qbatch.result.extrapolation import widened
+    asked = plan.manifest.analysis.mitigation
+    found: dict[str, dict[str, float]] = {}
+    if asked.twirl is not None:
+        from qbatch.result.twirled import widened_by
 
-    scales = scales_of(plan.manifest)
-    return {"zne": {"shots": len(scales), "errors": widened(scales, zne.fit)}}
+        found["twirl"] = {"shots": 2, "errors": widened_by(asked.twirl.n)}
+    if asked.zne is not None:
+        from qbatch.result.extrapolation import widened
+
+        scales = scales_of(plan.manifest)
+        shots = len(scales) + (asked.twirl is not None)
+        found["zne"] = {"shots": shots, "errors": widened(scales, asked.zne.fit)}
+    return found
 
 
 def _overhead(plan: Points) -> Iterator[str]:
-    """Say what zero-noise extrapolation takes, and by how much it widens errors."""
-    zne = plan.manifest.analysis.mitigation.zne
-    if zne is None:
-        return
-    told = overhead_of(plan)["zne"]
-    yield (
-        f"zne takes {told['shots']} times the shots of the raw numbers; its errors are "
-        f"{'more than' if zne.fit == 'exponential' else 'about'} {told['errors']:.2g} times theirs"
-    )
+    """Say what twirling and zero-noise extrapolation take, and by how much they widen errors."""
+    zne, told = plan.manifest.analysis.mitigation.zne, overhead_of(plan)
+    yield from told_twirls(plan)
+    if zne is not None:
+        overhead = told["zne"]
+        about = "more than" if zne.fit == "exponential" or "twirl" in told else "about"
+        yield (
+            f"zne takes {overhead['shots']:g} times the shots of the raw numbers; its errors are "
+            f"{about} {overhead['errors']:.2g} times theirs"
+        )
     yield from told_compilers(plan.manifest)
 
 
@@ -99,8 +108,14 @@ def many_settings(plan: Points) -> Iterator[str]:
     """Say for each circuit of which a point has very many settings what these make of the price."""
     for name, several in settings_of_circuits(plan).items():
         most = max(map(len, several))
-        if most > MANY:
-            yield (
-                f"circuit {name!r}: each point is measured in {most} settings, which takes {most} "
-                f"times the shots of one, and {most} times the price"
-            )
+        if most <= MANY:
+            continue
+        forms = forms_in(plan.manifest)
+        times = max(sum(1 / forms if s.twirl else 1.0 for s in each) for each in several)
+        price = f"{times:.3g} times the price"
+        if forms:
+            price += f", or up to {most} times where each circuit has a price of its own"
+        yield (
+            f"circuit {name!r}: each point is measured in {most} settings, which takes {times:.3g} "
+            f"times the shots of one, and {price}"
+        )

@@ -248,7 +248,8 @@ class Points:
         given = sorted(source.arguments & values.keys())
         circuit = source.circuit({name: values[name] for name in given})
         if self.factory.measurements is not None:
-            circuit = self.factory.measurements.program(circuit, Setting.of(values))
+            seed = self.factory.settings[point.setting].seed
+            circuit = self.factory.measurements.program(circuit, Setting.of(values), seed)
         names = circuit.facts.parameters
         bound = values.values() if tuple(values) == names else map(values.__getitem__, names)
         return Order(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from qbatch.bases import BASIS, CALIBRATION, SCALE
+from qbatch.bases import BASIS, CALIBRATION, SCALE, TWIRL
 from qbatch.plan.bases import may_rotate, scales_of
 
 if TYPE_CHECKING:
@@ -31,6 +31,9 @@ def check_setting_names(
     if manifest.analysis.mitigation.readout is not None:
         said = "tells the settings that calibrate the readout, for its mitigation is asked for"
         _check_unused(CALIBRATION, said, sources, drafts, mistakes)
+    if manifest.analysis.mitigation.twirl is not None:
+        said = "tells the forms of a twirled circuit apart, for twirl is asked for"
+        _check_unused(TWIRL, said, sources, drafts, mistakes)
 
 
 def _check_unused(

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from qbatch.bases import is_calibration
+from qbatch.bases import is_calibration, is_shared_out
 from qbatch.manifest.expected import Theory
 from qbatch.manifest.models import Plot
 from qbatch.notation import is_number
@@ -274,7 +274,7 @@ def _together(packed: Sequence[tuple[str, bytes]]) -> Counts:
 def _pooled(first: Mark, name: str, counts: Mapping[str, Counts], series: Series) -> Mark:
     """The mark of all shots of a setting's repeats, analysed as if they were one point's."""
     found = analyse_settings(counts, [*counts], series.analysis_of(first))
-    shots = min(each.shots for text, each in counts.items() if not is_calibration(text))
+    shots = min(each.shots for text, each in counts.items() if not is_shared_out(text))
     estimate = found.get(series.number) if series.number else None
     if estimate is not None and series.number is not None:
         estimate = series.floors.beside(series.number, estimate, shots)

@@ -36,7 +36,7 @@ from qbatch.result.homogeneity import (
     smallest_p,
 )
 from qbatch.result.joint import correlations, weighted_sum
-from qbatch.result.mitigated import extrapolations
+from qbatch.result.mitigated import extrapolations, means_of_forms
 from qbatch.result.notation import NotationError, parse_number
 from qbatch.result.observable import Observable, parse_observable
 from qbatch.result.own import AnalysisFunction, OwnNumbersError, measure_own
@@ -74,6 +74,7 @@ __all__ = [
     "homogeneity_p",
     "judge",
     "margin",
+    "means_of_forms",
     "measure_own",
     "mended_of",
     "observables_over_z",

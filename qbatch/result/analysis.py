@@ -57,6 +57,8 @@ class MitigationLike(Protocol):
     @property
     def readout(self) -> ReadoutLike | None: ...
     @property
+    def twirl(self) -> object | None: ...
+    @property
     def zne(self) -> ZneLike | None: ...
 
 
@@ -82,6 +84,7 @@ class _Unmitigated:
     """No mitigation is asked for."""
 
     readout: ReadoutLike | None = None
+    twirl: object | None = None
     zne: ZneLike | None = None
 
 

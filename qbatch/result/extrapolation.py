@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING
 
 from qbatch.result.estimate import Estimate, around
 from qbatch.result.independent import Sample, sum_intervals
+from qbatch.result.twirled import Wider, added, squared_error, wider
 
 if TYPE_CHECKING:
     import numpy as np
@@ -55,11 +56,14 @@ class Scaled:
         scale: Of the noise.
         samples: What is measured.
         known: What is added, whatever the shots say.
+        away: Of each sample how far each form of a twirled circuit is from its mean, the same
+            number of forms in all; each empty where circuits are not twirled.
     """
 
     scale: float
     samples: Sequence[Sample]
     known: float = 0.0
+    away: Sequence[Sequence[float]] = ()
 
     @property
     def value(self) -> float:
@@ -67,9 +71,20 @@ class Scaled:
         return math.fsum([self.known, *(sample.mean for sample in self.samples)])
 
     @property
+    def by_shots(self) -> float:
+        """Its variance by the shots alone: 0 where they all agree."""
+        return sum(sample.squared_error for sample in self.samples)
+
+    @property
+    def apart(self) -> float:
+        """Its variance by how far forms are apart; that by the shots where there are none."""
+        away = added([(1.0, each) for each in self.away])
+        return squared_error(away) if len(away) > 1 else self.by_shots
+
+    @property
     def se(self) -> float:
         """Its standard error, plain: 0 where all shots agree."""
-        return math.sqrt(sum(sample.squared_error for sample in self.samples))
+        return math.sqrt(self.apart)
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,9 +146,9 @@ def extrapolated(
     chi2 = float(((values - curve.fitted) ** 2 / variances).sum())
     dof = len(found) - curve.parameters
     p = _p_value(chi2, dof) if dof else None
-    wider = math.sqrt(chi2 / dof) if p is not None and p < POOR else 1.0
+    scattered = math.sqrt(chi2 / dof) if p is not None and p < POOR else 1.0
     further = shared([*map(float, curve.weights)]) if shared is not None else []
-    estimate = _estimate(found, curve, wider, level, further)
+    estimate = _estimate(found, curve, scattered, level, further)
     plain = tuple(float(each.se) for each in found)
     told = tuple(map(float, scales)), tuple(map(float, values))
     return Extrapolation(estimate, *told, plain, chi2, dof, p)
@@ -179,7 +194,10 @@ class _Curve:
 
 
 def _variances(found: Sequence[Scaled]) -> Floats:
-    """Squared errors of the values, each drawn to what all scales together say of the scatter."""
+    """Squared errors of the values, each drawn to what all scales together say of the scatter.
+
+    Likewise what all scales together say of forms of twirled circuits.
+    """
     import numpy as np
 
     columns = zip(*(each.samples for each in found), strict=True)
@@ -192,7 +210,8 @@ def _variances(found: Sequence[Scaled]) -> Floats:
         if not together:  # as if a quarter of a shot were worth the other bound
             together = (top - bottom) ** 2 / (4 * float(shots.sum()))
         total += (shots * scatter + _DRAWN * together) / (shots + _DRAWN) / shots
-    return total
+    plain = sum(each.by_shots for each in found)
+    return total * max(1.0, sum(each.apart for each in found) / plain) if plain else total
 
 
 def _polynomial(scales: Floats, values: Floats, variances: Floats, parameters: int) -> _Curve:
@@ -271,7 +290,11 @@ def _first_decay(scales: Floats, heights: Floats, errors: Floats) -> tuple[float
 
 
 def _estimate(
-    found: Sequence[Scaled], curve: _Curve, wider: float, level: float, further: Sequence[Sample]
+    found: Sequence[Scaled],
+    curve: _Curve,
+    scattered: float,
+    level: float,
+    further: Sequence[Sample],
 ) -> Estimate:
     parts = [
         (float(weight), sample)
@@ -279,15 +302,30 @@ def _estimate(
         for sample in each.samples
         if weight
     ]
+    by = _wider(found, curve, level, further)
     parts += [(1.0, sample) for sample in further]
     weighed = [_times(sample, weight) for weight, sample in parts]
     middle = math.fsum(sample.mean for sample in weighed)
+    plain_told, plain_judged = sum_intervals(weighed, level)
     told, judged = (
-        tuple(_laid(curve, wider * (end - middle)) for end in ends)
-        for ends in sum_intervals(weighed, level)
+        tuple(_laid(curve, scattered * (end - middle)) for end in ends)
+        for ends in (by.ends(plain_told, middle), by.judged(plain_judged, middle))
     )
-    se = wider * math.sqrt(sum(weight**2 * sample.squared_error for weight, sample in parts))
+    plain = math.sqrt(sum(weight**2 * sample.squared_error for weight, sample in parts))
+    se = scattered * by.se * plain
     return around(curve.value, se, (told[0], told[1]), (judged[0], judged[1]))
+
+
+def _wider(
+    found: Sequence[Scaled], curve: _Curve, level: float, further: Sequence[Sample]
+) -> Wider:
+    """Tell by how much the interval is wider for the forms of circuits that are twirled."""
+    weights = [*map(float, curve.weights)]
+    away = added(
+        [(w, each) for w, one in zip(weights, found, strict=True) for each in one.away if w]
+    )
+    by_shots = sum(w**2 * one.by_shots for w, one in zip(weights, found, strict=True))
+    return wider(away, by_shots, sum(each.squared_error for each in further), level)
 
 
 def _laid(curve: _Curve, away: float) -> float:

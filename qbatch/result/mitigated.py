@@ -2,18 +2,21 @@
 
 A number at one scale of the noise is what it is without any other: a probability of the setting in
 which the circuit is measured as it is written, an observable of those settings that its terms need.
-Where readout is to be taken out too, that is done at each scale, before the curve is laid.
+Where circuits are twirled, it is that of all forms together. Where readout is to be taken out too,
+that is done at each scale, in each form, before the curve is laid.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
-from qbatch.bases import Setting, is_calibration
+from qbatch.bases import Setting, is_calibration, is_twirled
 from qbatch.result.analysis import AnalysisLike, ZneLike
 from qbatch.result.combined import sample_of
 from qbatch.result.counts import Counts, Registers
+from qbatch.result.estimate import Estimate
 from qbatch.result.extrapolation import (
     Extrapolation,
     NoExtrapolationError,
@@ -21,6 +24,7 @@ from qbatch.result.extrapolation import (
     Shared,
     extrapolated,
 )
+from qbatch.result.flipped import Flipped, flipped_back
 from qbatch.result.grouping import Basis, split
 from qbatch.result.independent import Sample
 from qbatch.result.pattern import count_matches, share_of
@@ -28,16 +32,31 @@ from qbatch.result.pauli import PauliSum, parse_pauli
 from qbatch.result.readout.methods import readout_of
 from qbatch.result.readout.told import Readout, UntoldError
 from qbatch.result.readout.worth import OfObservable, OfPattern, Worth
+from qbatch.result.twirled import OfForms, mean_of_forms, together
+
+if TYPE_CHECKING:
+    from qbatch.result.readout.told import Floats
+
+#: Counts of each form of a circuit, with the bits that it flips; one without flips where the
+#: circuit is not twirled.
+Forms = Sequence[tuple[str, Counts]]
 
 #: Counts of each basis at one scale.
-AtScale = Mapping[str, Counts]
+AtScale = Mapping[str, Forms]
 
 
-def by_scale(counts: Mapping[str, Counts]) -> dict[float, dict[str, Counts]]:
-    """Sort settings' counts: scale of the noise, ascending -> basis -> counts."""
-    found: dict[float, dict[str, Counts]] = {}
-    for setting, each in sorted((Setting.parse(text), each) for text, each in counts.items()):
-        found.setdefault(setting.scale, {})[setting.basis] = each
+def by_scale(counts: Mapping[str, Counts], settings: Sequence[str]) -> dict[float, AtScale]:
+    """Sort settings' counts: scale of the noise, ascending -> basis -> counts.
+
+    A basis of which a form has no counts is left out.
+    """
+    found: dict[float, dict[str, list[tuple[str, Counts]]]] = {}
+    parsed = sorted((Setting.parse(text), text) for text in settings)
+    lacking = {each.untwirled for each, text in parsed if text not in counts}
+    for each, text in sorted(parsed, key=lambda one: int(one[0].twirl.partition(":")[0] or 0)):
+        if each.untwirled not in lacking:
+            forms = found.setdefault(each.scale, {}).setdefault(each.basis, [])
+            forms.append((each.flips, counts[text]))
     return dict(sorted(found.items()))
 
 
@@ -72,27 +91,82 @@ def extrapolations(
     if zne is None:
         return found, undecided
     readout, why = _readout(counts, analysis)
-    counts, settings = of_circuit(counts), [t for t in settings if not is_calibration(t)]
+    counts, settings = _mitigating(counts, settings)
     if not counts:
         return found, undecided
     scales = {Setting.parse(text).scale for text in settings}
-    at_scales = by_scale(counts)
-    for name, parts in _numbers(counts, settings, analysis):
-        at_each = [_scaled(scale, parts, each) for scale, each in at_scales.items()]
-        told = [each for each in at_each if each is not None]
-        if len(told) < len(scales) or len(told) < 2:
+    at_scales = by_scale(counts, settings)
+    registers = next(iter(counts.values())).registers
+    for name, parts in _numbers(registers, settings, analysis):
+        if len(scales) < 2 or not all(_is_told(parts, at_scales.get(each)) for each in scales):
             continue
         try:
             if why:
                 raise NoExtrapolationError(why)
-            end = _end(zne, parts, next(iter(counts.values())).registers)
-            shared = None
-            if readout is not None:
-                told, shared = _mended(at_scales, parts, readout)
-            found[name] = extrapolated(told, zne.fit, end, analysis.intervals.level, shared)
+            end = _end(zne, parts, registers)
+            told = [_at_scale(parts, each, readout) for each in at_scales.values()]
+            scaled = [
+                Scaled(scale, [one.sample for one in each.parts], each.known, each.away)
+                for scale, each in zip(at_scales, told, strict=True)
+            ]
+            shared = _shared([each.slopes for each in told], readout)
+            level = analysis.intervals.level
+            found[f"{name}.zne"] = extrapolated(scaled, zne.fit, end, level, shared)
         except (NoExtrapolationError, UntoldError) as error:
-            undecided[name] = str(error)
+            undecided[f"{name}.zne"] = str(error)
     return found, undecided
+
+
+def means_of_forms(
+    counts: Mapping[str, Counts], settings: Sequence[str], analysis: AnalysisLike
+) -> tuple[dict[str, Estimate], dict[str, str]]:
+    """Estimate every number of an analysis that can be from twirled circuits.
+
+    Args:
+        counts: Setting -> counts, of those that have some; at least one.
+        settings: All of the point's.
+        analysis: Numbers of which a setting has no counts are left out.
+
+    Returns:
+        ``NAME.twirl`` -> what it is; and of those that nothing can be said of: why.
+
+    Raises:
+        ValueError: Something does not fit the registers.
+    """
+    found: dict[str, Estimate] = {}
+    undecided: dict[str, str] = {}
+    if analysis.mitigation.twirl is None or not any(map(is_twirled, counts)):
+        return found, undecided
+    readout, why = _readout(counts, analysis)
+    counts, settings = _mitigating(counts, settings)
+    at_scale = by_scale(counts, settings).get(1.0)
+    registers = next(iter(counts.values())).registers
+    for name, parts in _numbers(registers, settings, analysis):
+        if at_scale is None or not _is_told(parts, at_scale):
+            continue
+        try:
+            if why:
+                raise UntoldError(why)
+            told = _at_scale(parts, at_scale, readout)
+            shared = _shared([told.slopes], readout)
+            further = shared([1.0]) if shared is not None else []
+            level = analysis.intervals.level
+            found[f"{name}.twirl"] = mean_of_forms(told.parts, told.known, further, level)
+        except UntoldError as error:
+            undecided[f"{name}.twirl"] = str(error)
+    return found, undecided
+
+
+def _mitigating(
+    counts: Mapping[str, Counts], settings: Sequence[str]
+) -> tuple[Mapping[str, Counts], list[str]]:
+    """Return the counts and settings of which mitigated numbers are made, without calibrations.
+
+    Where circuits are twirled, these are their forms.
+    """
+    has_forms = any(map(is_twirled, settings))
+    own = [text for text in settings if not is_calibration(text) and is_twirled(text) == has_forms]
+    return {text: counts[text] for text in own if text in counts}, own
 
 
 def of_circuit(counts: Mapping[str, Counts]) -> Mapping[str, Counts]:
@@ -117,21 +191,64 @@ def _readout(counts: Mapping[str, Counts], analysis: AnalysisLike) -> tuple[Read
         return None, str(error)
 
 
-def _mended(
-    counts: Mapping[float, AtScale], parts: _Parts, readout: Readout
-) -> tuple[list[Scaled], Shared | None]:
-    """Return a number at each scale with readout taken out, and what the calibration leaves open.
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """What a number is at one scale of the noise.
+
+    Attributes:
+        parts: Of each basis.
+        known: What is added, whatever shots say.
+        slopes: Of each basis how its mean moves with what is known of the readout; empty where
+            that is not taken out.
+    """
+
+    parts: Sequence[OfForms]
+    known: float
+    slopes: Sequence[Floats]
+
+    @property
+    def away(self) -> Sequence[Sequence[float]]:
+        """Of each basis how far each form is away."""
+        return [each.away for each in self.parts]
+
+
+def _at_scale(parts: _Parts, counts: AtScale, readout: Readout | None) -> _Told:
+    """Return a number at a scale, with readout taken out where that is known.
 
     Raises:
         UntoldError: The calibration does not tell it.
     """
-    found, slopes = [], []
-    for scale, each in counts.items():
-        told = [readout.mended(worth, shots) for worth, shots in _worths(parts, each)]
-        found.append(Scaled(scale, [one.sample for one in told], _known(parts)))
-        slopes.append([one.slopes for one in told])
-    if not any(slopes):
-        return found, None
+    found: list[OfForms] = []
+    slopes: list[Floats] = []
+    known = 0.0 if isinstance(parts, str) else parts[0].constant
+    for worth, forms in _worths(parts, counts):
+        if readout is None:
+            samples = [_sample(worth, flipped_back(each, flips)) for flips, each in forms]
+        else:
+            told = [readout.mended(_flipped(worth, flips), each) for flips, each in forms]
+            samples = [each.sample for each in told]
+            total = sum(each.shots for _, each in forms)
+            shares = [each.shots / total for _, each in forms]
+            weighed = [s * each.slopes for s, each in zip(shares, told, strict=True)]
+            slopes.append(sum(weighed[1:], start=weighed[0]))
+        found.append(together(samples, are_forms=bool(forms[0][0])))
+    return _Told(found, known, slopes)
+
+
+def _flipped(worth: Worth, flips: str) -> Worth:
+    return Flipped(worth, flips) if flips else worth
+
+
+def _sample(worth: OfObservable | OfPattern, counts: Counts) -> Sample:
+    if isinstance(worth, OfPattern):
+        return _ones(counts, worth.pattern)
+    return sample_of(worth.observable, counts)
+
+
+def _shared(slopes: Sequence[Sequence[Floats]], readout: Readout | None) -> Shared | None:
+    """Return what the calibration leaves open of a sum of numbers; None: nothing."""
+    if readout is None or not any(slopes):
+        return None
 
     def shared(weights: Sequence[float]) -> list[Sample]:
         weighed = [
@@ -141,13 +258,22 @@ def _mended(
         ]
         return readout.samples(sum(weighed[1:], start=weighed[0]))
 
-    return found, shared
+    return shared
 
 
-def _worths(parts: _Parts, counts: AtScale) -> list[tuple[Worth, Counts]]:
+def _is_told(parts: _Parts, counts: AtScale | None) -> bool:
+    """Tell whether all bases of a number have counts at a scale."""
+    if counts is None:
+        return False
+    needed = [""] if isinstance(parts, str) else [basis.text for basis in parts[1]]
+    return all(text in counts for text in needed)
+
+
+def _worths(parts: _Parts, counts: AtScale) -> list[tuple[OfObservable | OfPattern, Forms]]:
     """Return what outcomes of each basis are worth at a scale."""
     if isinstance(parts, str):
-        return [(OfPattern(parts, counts[""].registers), counts[""])]
+        forms = counts[""]
+        return [(OfPattern(parts, forms[0][1].registers), forms)]
     whole, bases = parts
     return [
         (OfObservable(replace(part, constant=0.0)), counts[basis.text])
@@ -156,30 +282,23 @@ def _worths(parts: _Parts, counts: AtScale) -> list[tuple[Worth, Counts]]:
     ]
 
 
-def _known(parts: _Parts) -> float:
-    """Return what is added to a number, whatever shots say."""
-    return 0.0 if isinstance(parts, str) else parts[0].constant
-
-
 #: What a number is made of at a scale: a pattern, or a sum and the bases that tell it.
 _Parts = str | tuple[PauliSum, Sequence[Basis]]
 
 
 def _numbers(
-    counts: Mapping[str, Counts], settings: Sequence[str], analysis: AnalysisLike
+    registers: Registers, settings: Sequence[str], analysis: AnalysisLike
 ) -> Iterator[tuple[str, _Parts]]:
-    """Yield the name of each mitigated number, and what it is made of."""
-    some = next(iter(counts.values()))
+    """Yield the name of each number that may be mitigated, and what it is made of."""
     texts = dict.fromkeys(Setting.parse(text).basis for text in settings)
     bases = [Basis.parse(text) for text in texts]
     for name, text in analysis.observables.items():
-        whole = parse_pauli(text, some.num_bits, some.registers)
+        whole = parse_pauli(text, sum(size for _, size in registers), registers)
         needed = needed_of(whole, bases)
         if needed is not None:
-            yield f"{name}.zne", (whole, needed or bases[:1])
+            yield name, (whole, needed or bases[:1])
     if "" in texts:
-        for name, pattern in analysis.probabilities.items():
-            yield f"{name}.zne", pattern
+        yield from analysis.probabilities.items()
 
 
 def _end(zne: ZneLike, parts: _Parts, registers: Registers) -> float:
@@ -197,22 +316,6 @@ def _end(zne: ZneLike, parts: _Parts, registers: Registers) -> float:
     if (share := share_of(parts, registers)) is not None:
         return share
     raise NoExtrapolationError("what its decay ends in takes too long to find out; write asymptote")
-
-
-def _scaled(scale: float, parts: _Parts, counts: AtScale) -> Scaled | None:
-    """Return a number at a scale; None where a setting that it needs has no counts."""
-    if isinstance(parts, str):
-        return Scaled(scale, [_ones(counts[""], parts)]) if "" in counts else None
-    whole, bases = parts
-    if any(basis.text not in counts for basis in bases):
-        return None
-    samples, known = [], 0.0
-    for basis, part in zip(bases, split(whole, bases), strict=True):
-        if not part.terms:
-            known += part.constant
-            continue
-        samples.append(sample_of(part, counts[basis.text]))
-    return Scaled(scale, samples, known)
 
 
 def _ones(counts: Counts, pattern: str) -> Sample:

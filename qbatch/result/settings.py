@@ -2,14 +2,14 @@
 
 What speaks of outcomes (probabilities, distances) is of the setting in which the circuit is
 measured as it is written; an observable is of those settings that its terms need. Settings in which
-noise is scaled tell mitigated numbers alone (`qbatch.result.mitigated`).
+noise is scaled, or a circuit is twirled, tell mitigated numbers alone (`qbatch.result.mitigated`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from qbatch.bases import Setting, is_calibration
+from qbatch.bases import Setting, is_calibration, is_twirled
 from qbatch.result.analysis import (
     AnalysisLike,
     analyse,
@@ -20,10 +20,19 @@ from qbatch.result.combined import expectation_of
 from qbatch.result.counts import Counts
 from qbatch.result.estimate import Estimate
 from qbatch.result.grouping import Basis, split
-from qbatch.result.mitigated import calibrations_in, extrapolations, needed_of, of_circuit
+from qbatch.result.mitigated import (
+    calibrations_in,
+    extrapolations,
+    means_of_forms,
+    needed_of,
+    of_circuit,
+)
 from qbatch.result.observable import Observable
 from qbatch.result.pauli import parse_pauli
-from qbatch.result.readout import ENDING, Mended, mend_settings
+from qbatch.result.readout import Mended, mend_settings
+
+#: Endings of the names of mitigated numbers.
+_MITIGATED = ("readout", "twirl", "zne")
 
 
 def analyse_settings(
@@ -40,6 +49,7 @@ def analyse_settings(
         ValueError: Something does not fit the registers.
     """
     mended = mended_of(counts, bases, analysis).estimates
+    twirled, _ = means_of_forms(counts, bases, analysis)
     mitigated, _ = extrapolations(counts, bases, analysis)
     counts, bases = of_circuit(counts), [text for text in bases if not is_calibration(text)]
     if not counts:
@@ -56,14 +66,14 @@ def analyse_settings(
             found[name] = expectation_of(whole, told, level)
     if "" in counts:
         found |= analyse(counts[""], without_observables(analysis))
-    return found | mended | {name: each.estimate for name, each in mitigated.items()}
+    return found | mended | twirled | {name: each.estimate for name, each in mitigated.items()}
 
 
 def _unscaled(
     counts: Mapping[str, Counts], settings: Sequence[str]
 ) -> tuple[Mapping[str, Counts], list[Basis]]:
     """Return the counts of each basis, and all bases, where noise is not scaled."""
-    plain = [text for text in settings if Setting.parse(text).scale == 1]
+    plain = [text for text in settings if Setting.parse(text).is_raw]
     there = {text: counts[text] for text in plain if text in counts}
     return there, [Basis.parse(text) for text in plain]
 
@@ -144,18 +154,33 @@ def bases_of(
         Their texts, one or more.
     """
     calibrations = [text for text in counts if is_calibration(text)]
-    if name.endswith(ENDING) and calibrations:
-        return bases_of(name.removesuffix(ENDING), counts, bases, analysis) + calibrations
-    counts, bases = of_circuit(counts), [text for text in bases if not is_calibration(text)]
-    some = next(iter(counts.values()))
     raw, _, method = name.rpartition(".")
-    name = raw or name
-    scaled = [Setting.parse(text) for text in bases]
-    there = [each for each in scaled if method == "zne" or each.scale == 1]
+    if not raw or method not in _MITIGATED:
+        return _raw_bases(name, counts, [t for t in bases if Setting.parse(t).is_raw], analysis)
+    meant = [text for text in bases if _is_of(method, text, has_forms=any(map(is_twirled, bases)))]
+    return _raw_bases(raw, counts, meant, analysis) + calibrations
+
+
+def _is_of(method: str, text: str, *, has_forms: bool) -> bool:
+    """Tell whether a setting tells numbers that are mitigated so, but for calibrations."""
+    setting = Setting.parse(text)
+    if setting.prepared:
+        return False
+    if method == "readout":
+        return setting.is_raw
+    return bool(setting.twirl) == has_forms and (method == "zne" or setting.scale == 1)
+
+
+def _raw_bases(
+    name: str, counts: Mapping[str, Counts], bases: Sequence[str], analysis: AnalysisLike
+) -> list[str]:
+    """Tell which of some settings are of the bases in which a number is told."""
+    there = [Setting.parse(text) for text in bases]
     if name not in analysis.observables:
         return [each.text for each in there if not each.basis]
+    some = next(iter(counts.values()))
     whole = parse_pauli(analysis.observables[name], some.num_bits, some.registers)
     ordered = [Basis.parse(text) for text in dict.fromkeys(each.basis for each in there)]
     needed = {basis.text for basis in needed_of(whole, ordered) or ()}
     found = [each.text for each in there if each.basis in needed]
-    return found or [next(iter(counts))]
+    return found or [next(iter(of_circuit(counts)))]

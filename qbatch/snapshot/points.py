@@ -16,7 +16,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
-from qbatch.bases import Setting, is_calibration
+from qbatch.bases import Setting, is_calibration, is_shared_out, is_twirled, shots_of
 from qbatch.circuit.earlier import MARK
 from qbatch.errors import ManifestError
 from qbatch.job import Job, JobError, JobState
@@ -162,13 +162,12 @@ class PointResult:
     def done(self) -> int:
         """Shots that there are, and that its numbers come from; 0 before it is measured.
 
-        Of a point in several settings the fewest that one of them has, calibrations left out.
+        Of a point in several settings the fewest that one has, as `qbatch.bases.shots_of` counts.
         """
         if self.settings:
             if any(not is_calibration(basis) for basis in self.forgotten):
                 return 0
-            own = (each.done for each in self.settings if not is_calibration(each.basis))
-            return min(own, default=0)
+            return min(shots_of([(each.basis, each.done) for each in self.settings]), default=0)
         if not self.pieces:
             return self.bought if self.job.state is JobState.COMPLETED else 0
         return sum(job.bought for job in self.pieces if job.state is JobState.COMPLETED)
@@ -182,18 +181,20 @@ class PointResult:
     def asked(self) -> int:
         """Shots asked for of all its settings, those left out that others are bought with."""
         there = sum(each.shots for each in self.each_setting if not each.same_as)
-        return there + self.shots * len(self.forgotten)
+        forms = [each.shots for each in self.settings if is_twirled(each.basis)]
+        gone = (forms[0] if forms and is_twirled(t) else self.shots for t in self.forgotten)
+        return there + sum(gone)
 
     @property
     def used(self) -> int:
         """Shots that the numbers which it has come from; 0 before it has any shots.
 
-        Of a point in several settings the fewest of one that has some, no calibration: readers show
-        what is there, and `missing` says what is not.
+        Of a point in several settings the fewest of one that has some, no calibration and no form
+        of a twirled circuit: readers show what is there, and `missing` says what is not.
         """
         if not self.settings:
             return self.done
-        there = (each.done for each in self.settings if not is_calibration(each.basis))
+        there = (each.done for each in self.settings if not is_shared_out(each.basis))
         return min(filter(None, there), default=0)
 
     @property

@@ -29,9 +29,10 @@ def undecided(
     found: dict[str, str] = {}
     mitigated = {name for name, _ in mitigated_numbers(analysis)}
     if settings and counts and not {*there} >= mitigated:
-        from qbatch.result import extrapolations, mended_of
+        from qbatch.result import extrapolations, means_of_forms, mended_of
 
         found |= mended_of(counts, settings, analysis).untold
+        found |= means_of_forms(counts, settings, analysis)[1]
         found |= extrapolations(counts, settings, analysis)[1]
     missing = {name: own for name, own in analysis.own.items() if not {*there} >= {*own.returns}}
     if missing and "" in counts:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
-from qbatch.bases import is_calibration
+from qbatch.bases import is_shared_out
 
 
 class SettingLike(Protocol):
@@ -20,7 +20,7 @@ class SettingLike(Protocol):
 
 
 class Uneven(NamedTuple):
-    """What such settings ask for and have together, calibrations left out.
+    """What such settings ask for and have together, calibrations and twirled forms left out.
 
     Attributes:
         settings: How many they are.
@@ -42,7 +42,7 @@ class Uneven(NamedTuple):
 
 def uneven_of(settings: Sequence[SettingLike]) -> Uneven | None:
     """Sum up a point's settings; None where all ask for the same."""
-    own = [each for each in settings if not is_calibration(each.basis)]
+    own = [each for each in settings if not is_shared_out(each.basis)]
     if len({each.shots for each in own}) < 2:
         return None
     asked, done = (sum(column) for column in zip(*((s.shots, s.done) for s in own), strict=True))

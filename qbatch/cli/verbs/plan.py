@@ -202,15 +202,20 @@ def _tell_json(
     facts["would_run"] = sum(number for why, number in told.counts.items() if why.runs)
     facts["left"] = {"jobs": left.jobs, "shots": left.shots, "prices": left.prices}
     facts["quotes"] = quotes_facts(quoted)
+    from qbatch.plan.bases import forms_in
+
     settings, calibrations = settings_of_circuits(made), calibrations_facts(made)
     if settings or calibrations:
         facts["settings"] = summary.settings
     if settings:
         facts["bases"] = {name: [*map(bases_of, each)] for name, each in settings.items()}
-        if made.manifest.analysis.mitigation.zne is not None:
+        if overhead := overhead_of(made):
+            facts["overhead"] = overhead
+        if "zne" in overhead:
             scales = {name: [*map(scales_in, each)] for name, each in settings.items()}
             facts["noise_scales"] = scales
-            facts["overhead"] = overhead_of(made)
+        if forms := forms_in(made.manifest):
+            facts["forms"] = forms
     facts |= allocations_facts(made) | calibrations | turns_facts(made)
     facts |= more
     facts["why"] = {why.value: number for why, number in told.counts.items()}

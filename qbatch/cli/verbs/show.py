@@ -170,17 +170,19 @@ def _tell_table(run: Run, points: Iterator[PointResult], limit: int | None) -> N
 
 
 def _shots(point: PointResult) -> str:
-    from qbatch.bases import is_calibration
+    from qbatch.bases import is_shared_out, is_twirled
     from qbatch.notation import whole
     from qbatch.snapshot.uneven import uneven_of
 
     used = point.used
     told = f" wanted, {whole(used)} used" if used not in (0, point.shots) else ""
-    settings = [each for each in point.settings if not is_calibration(each.basis)]
+    settings = [each for each in point.settings if not is_shared_out(each.basis)]
     if uneven := uneven_of(point.settings):
         told = f"{whole(uneven.asked)} in {len(settings)} settings"
         return f"{told}, {whole(used)} or more used of each"
     several = f", in each of {len(settings)} settings" if len(settings) > 1 else ""
+    if forms := [each.shots for each in point.settings if is_twirled(each.basis)]:
+        several += f", and {whole(sum(forms))} of {len(forms)} twirled forms"
     return f"{whole(point.shots)}{told}{several}"
 
 
