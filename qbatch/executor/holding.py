@@ -12,8 +12,10 @@ from qbatch.snapshot import set_aside
 from qbatch.snapshot.borrowing import Borrower
 
 if TYPE_CHECKING:
+    from qbatch.job import JobState
     from qbatch.manifest import Manifest
-    from qbatch.providers import Driver, Surroundings
+    from qbatch.plan import Plan
+    from qbatch.providers import Driver, Surroundings, Target
 
 
 def begin_anew(folder: Path, observer: Observer) -> None:
@@ -31,14 +33,34 @@ def begin_anew(folder: Path, observer: Observer) -> None:
     observer(Warned(text))
 
 
-def finish(snapshot: Borrower, observer: Observer) -> None:
-    """Hold shots of other runs against those that were bought since, and note the end of a run."""
+def finish(
+    snapshot: Borrower, plan: Plan, targets: Mapping[str, Target], observer: Observer
+) -> dict[JobState, int] | None:
+    """Hold shots of other runs against those that were bought since, and note the end of a run.
+
+    Args:
+        snapshot: The run folder, held.
+        plan: What is wanted: what is missing of it by that stands in the folder then.
+        targets: Backend -> what it takes.
+        observer: Told of what is put aside.
+
+    Returns:
+        How many points are in each state by then; None: as many as before.
+    """
     aside = snapshot.review()
     for each in aside:
         observer(Warned(str(each)))
     if aside:
         observer(Warned("`qbatch run` buys the shots that are missing by that"))
+        snapshot.register(
+            plan.points(are_written=True),
+            setting_of=plan.setting_text,
+            bounds={name: target.bounds for name, target in targets.items()},
+            identities=plan.identities(),
+            has_bases=plan.has_bases,
+        )
     snapshot.set_meta(finished_at=now_text())
+    return snapshot.counts_by_state() if aside else None
 
 
 def open_snapshot(

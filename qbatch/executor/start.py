@@ -302,9 +302,9 @@ async def run_async_with(source: Manifest | str | Path, options: Options) -> Run
             rounds = Rounds(plan, snapshot, settings, options.observer, only, targets)
             work = partial(rounds.run, lambda settings: execution(settings=settings))
             summary = await _refreshing(work, folder, options, settings)
-            finish(snapshot, options.observer)
+            states = finish(snapshot, plan, targets, options.observer)
     done = Run(folder)
-    done.summary = summary
+    done.summary = replace(summary, states=states or summary.states)
     return done
 
 

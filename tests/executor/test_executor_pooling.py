@@ -9,6 +9,7 @@ import pytest
 from scipy.stats import fisher_exact
 
 from qbatch.executor import Event, Warned
+from qbatch.job import JobState
 from qbatch.result import Counts
 from qbatch.result.pooling import ALARM, that_differ, two_samples_p
 from qbatch.snapshot import NewResult, Run, Snapshot
@@ -63,6 +64,8 @@ def test_shots_bought_now_put_others_aside_and_the_next_run_buys_what_is_missing
         put_aside = {each.id for each in run.put_aside()}
         assert put_aside
         done = {point.id: point.done for point in run}
+        left = {point.id for point in run if point.state is JobState.CREATED}
+    assert left == put_aside
     assert done == {id_: 200 if id_ in put_aside else 300 for id_ in done}
     told = [event.text for event in said if isinstance(event, Warned)]
     assert sum("are kept and not counted" in text for text in told) == len(put_aside)

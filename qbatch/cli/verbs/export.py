@@ -14,7 +14,18 @@ from qbatch.cli.tables import tell
 if TYPE_CHECKING:
     from qbatch.snapshot import Run
 
-_TEXT = ("csv", "counts", "json", "ledger", "fits", "columns", "md", "html", "oqc-snapshot")
+_TEXT = (
+    "csv",
+    "counts",
+    "json",
+    "ledger",
+    "fits",
+    "reused",
+    "columns",
+    "md",
+    "html",
+    "oqc-snapshot",
+)
 _BINARY = ("netcdf", "parquet", "capsule")
 
 #: How files of a format are called; without one, and to stdout, it is CSV.
@@ -61,6 +72,7 @@ class Format(FormatChoice):
     help="By default what the file's name ends in (.csv, .json, .md, .html, .nc, .parquet, "
     ".capsule), else csv. csv: a row per point; counts: a row per outcome of each point; json: "
     "all of it; ledger: a row per purchase; fits: a row per fitted parameter; "
+    "reused: a row per job of another run; "
     "oqc-snapshot: the points on OQC, for OQC's own client; capsule: a sealed Marqov capsule, as a "
     "new folder or a .capsule file. Installed packages may offer more.",
 )
