@@ -5,9 +5,17 @@ The independent answer is a cloud's own book, or a plain set of shots.
 
 from __future__ import annotations
 
+import csv
+import io
+import json
 import shutil
+import sqlite3
+import subprocess
+import sys
 import tempfile
+import time
 from collections.abc import Iterator, Sequence
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +24,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import qbatch
+from qbatch.archive import verify, write_archive
 from qbatch.errors import SelectionError, SnapshotError, SourceErrors
+from qbatch.exchange.exports import export
 from qbatch.executor.reuse import gather
 from qbatch.job import JobState
 from qbatch.manifest import Manifest, parse_manifest
 from qbatch.plan import expand, jobs_in
 from qbatch.providers import Price, Surroundings, Target
+from qbatch.report import write_report
 from qbatch.result import Counts
 from qbatch.snapshot import NewResult, Run, Snapshot, merge
 from qbatch.snapshot.borrowing import Borrower
@@ -294,3 +305,99 @@ def test_damaged_folders_are_told_of_and_nothing_is_written(tmp_path: Path) -> N
     with pytest.raises(SnapshotError, match="before"):
         compute(local("after", 100), tmp_path / "after", reuse=[tmp_path / "before"])
     assert not (tmp_path / "after").exists()
+
+
+# -- a run that ends while it takes them, and what becomes of a run that has them -----------------
+
+TAKING = """
+import sys
+from pathlib import Path
+sys.path[:0] = sys.argv[3:]
+from qbatch.exchange.exports import export
+from qbatch.executor.reuse import gather
+from qbatch.manifest import parse_manifest
+from qbatch.plan import expand
+from qbatch.providers import Target
+from qbatch.snapshot.borrowing import Borrower
+plan = expand(parse_manifest(Path(sys.argv[1], "m.yaml").read_text(), folder=Path("/")))
+found = gather(plan, {"sim": Target("aer")}, [Path(sys.argv[1])])
+with Borrower(Path(sys.argv[2])) as folder:
+    folder.borrow(found.loans)
+"""
+
+
+@pytest.mark.slow
+def test_a_run_that_is_killed_while_it_takes_shots_takes_the_rest(tmp_path: Path) -> None:
+    many = [each / 1000 for each in range(1500)]
+    before, after = tmp_path / "before", tmp_path / "after"
+    compute(local("before", 50, many), before).close()
+    (before / "m.yaml").write_text(local("after", 80, many).text)
+    root = str(Path(qbatch.__file__).parents[1])
+    command = [sys.executable, "-c", TAKING, str(before), str(after), root]
+    taken = 0
+    with subprocess.Popen(command) as child:
+        deadline = time.monotonic() + 60
+        while not 0 < taken < 1500:
+            assert time.monotonic() < deadline
+            taken = completed_in(after)
+        child.kill()
+    assert 0 < completed_in(after) < 1500
+    with compute(local("after", 80, many), after, reuse=[before]) as run:
+        assert sum(each.shots for each in run.reused()) == 50 * 1500
+    compute(local("whole", 80, many), tmp_path / "whole").close()
+    assert counted(after) == counted(tmp_path / "whole")
+
+
+def completed_in(folder: Path) -> int:
+    path = folder / "snapshot.db"
+    if not path.exists():
+        return 0
+    with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as db, suppress(sqlite3.Error):
+        return int(db.execute("SELECT count(*) FROM results").fetchone()[0])
+    return 0
+
+
+def test_points_that_were_forgotten_are_taken_anew(tmp_path: Path) -> None:
+    compute(local("before", 100), tmp_path / "before").close()
+    compute(local("after", 100), tmp_path / "after", reuse=[tmp_path / "before"]).close()
+    with Run(tmp_path / "after") as run:
+        ids = [point.id for point in run]
+    with Snapshot(tmp_path / "after") as folder:
+        folder.forget(ids[:1])
+    with compute(local("after", 100), tmp_path / "after", reuse=[tmp_path / "before"]) as again:
+        assert again.summary.completed == 0
+        assert [each.jobs for each in again.reused()] == [2]
+
+
+def test_an_archive_of_reused_shots_proves_itself(tmp_path: Path) -> None:
+    compute(local("before", 100), tmp_path / "before").close()
+    compute(local("after", 300), tmp_path / "after", reuse=[tmp_path / "before"]).close()
+    with Run(tmp_path / "after") as run:
+        write_archive(run, tmp_path / "a.zip")
+    assert verify(tmp_path / "a.zip").findings == []
+
+
+def test_shots_of_other_runs_are_the_pilot_of_an_accuracy(tmp_path: Path) -> None:
+    compute(local("before", 1000), tmp_path / "before").close()
+    wish = "{target_se: 0.02, of: z, min: 200, max: 20000}"
+    after = local("after", wish)
+    with compute(after, tmp_path / "after", reuse=[tmp_path / "before"]) as run:
+        assert all(point.estimates["z"].se < 0.0205 for point in run)
+        assert all(point.done >= 1000 for point in run)
+    compute(local("alone", wish), tmp_path / "alone").close()
+    with Run(tmp_path / "alone") as alone, Run(tmp_path / "after") as run:
+        assert sum(point.done for point in run) <= 1.5 * sum(point.done for point in alone)
+
+
+def test_exports_and_report_say_what_comes_from_where(tmp_path: Path) -> None:
+    compute(local("before", 100), tmp_path / "before").close()
+    with compute(local("after", 300), tmp_path / "after", reuse=[tmp_path / "before"]) as run:
+        table, whole = io.StringIO(), io.StringIO()
+        export(run, "reused", table)
+        export(run, "json", whole)
+        (report,) = [path for path in write_report(run) if path.suffix == ".md"]
+    rows = [*csv.DictReader(io.StringIO(table.getvalue()))]
+    assert [(row["name"], row["shots"], row["cost"]) for row in rows] == [("before", "100", "")] * 2
+    (told,) = json.loads(whole.getvalue())["reused"]
+    assert (told["name"], told["jobs"], told["shots"]) == ("before", 2, 200)
+    assert "## Shots from other runs" in report.read_text("utf-8")
