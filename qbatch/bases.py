@@ -20,6 +20,10 @@ CALIBRATION = "calibration"
 TWIRL = "twirl"
 SETTING_NAMES = (BASIS, SCALE, CALIBRATION, TWIRL)
 
+#: What the name of a reference begins with: ``reference:ref,backend=toshiko#3``. No point of a
+#: sweep is called so, for its name begins with an axis or a circuit.
+REFERENCE = "reference:"
+
 #: How the setting is called that is measured as its circuit is written.
 AS_WRITTEN = "as written"
 
@@ -162,6 +166,11 @@ def shots_of(done: Sequence[tuple[str, int]]) -> list[int]:
 def scale_text(scale: float) -> str:
     """Write a scale as names do."""
     return f"{scale:.6g}"
+
+
+def is_reference(name: str) -> bool:
+    """Tell whether a job of that name is run again and again between the points of a sweep."""
+    return name.startswith(REFERENCE)
 
 
 def point_of(name: str) -> str:

@@ -57,6 +57,7 @@ from qbatch.manifest.fields import (
 )
 from qbatch.manifest.functions import named_function
 from qbatch.manifest.paths import SettingValues, is_time, put
+from qbatch.manifest.reference import Reference
 from qbatch.manifest.sourced import Sourced
 from qbatch.manifest.sweep import Override, Sample, Sweep, Where
 from qbatch.manifest.times import is_unquoted_time
@@ -269,6 +270,7 @@ class RunSettings(Model):
         wait_s: Longest wait for a cloud where nothing comes on, whatever it is for: 2h, 30m; then
             it is left, its jobs stay there, and the next run takes them up. null: no limit.
         durability: full survives power loss, normal a killed process; full for clouds by default.
+        reference: A job that is run again at a pace between the points, to see drift.
     """
 
     max_in_flight: Annotated[Whole, Field(ge=1)] = 50
@@ -276,6 +278,7 @@ class RunSettings(Model):
     retry: Retry = Retry()
     wait_s: Annotated[Seconds | None, Field(alias="wait")] = None
     durability: Literal["full", "normal"] | None = None
+    reference: Reference | None = None
 
 
 def _one_sweep(value: Any) -> Any:

@@ -40,6 +40,7 @@ from qbatch.plan.layout import full_text, text_writer
 from qbatch.plan.mistakes import MOST, Mistakes
 from qbatch.plan.plan import Plan
 from qbatch.plan.programs import check_programs
+from qbatch.plan.references import with_references
 from qbatch.plan.setting_names import check_setting_names
 from qbatch.plan.settings import check_setting_axes, check_settings, of_its_backend, repeated_rows
 from qbatch.plan.twirls import check_twirl
@@ -94,6 +95,8 @@ def expand(manifest: Manifest) -> Plan:
     check_accuracies(plan, mistakes)
     check_derived(plan, mistakes)
     check_expected(plan, mistakes)
+    mistakes.raise_if_any()
+    plan = with_references(plan, mistakes)
     mistakes.raise_if_any()
     plan.remarks = tuple(mistakes.remarks)
     return plan

@@ -13,6 +13,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from qbatch.bases import REFERENCE
 from qbatch.circuit.facts import FORMAT
 from qbatch.errors import QbatchError
 from qbatch.manifest.models import Value
@@ -185,7 +186,8 @@ class Factory:
         if key not in self._layouts:
             if len(self._layouts) >= _MOST_LAYOUTS:
                 self._layouts.clear()
-            self._layouts[key] = self._measured(self._make(grid, block, values, mask))
+            made = self._make(grid, block, values, mask)
+            self._layouts[key] = made if grid.reference else self._measured(made)
         return self._layouts[key]
 
     def _program(self, source: CircuitSource, given: Mapping[str, Value]) -> Circuit:
@@ -241,7 +243,8 @@ class Factory:
         ours = {n: v for n, v in fixed.items() if concerns(n, backend)}
         settings = settings_of(ours.items())
         given = {n: c.values[0] for n, c in columns.items() if n in source.arguments}
-        program = self._program(source, {name: given[name] for name in sorted(given)})
+        arguments = {name: given[name] for name in sorted(given)}
+        program = source.circuit(arguments) if grid.reference else self._program(source, arguments)
         free = _free(source, program, columns)
         used = {n: columns[n] for n in (*given, *ours, *self._making(columns))} | free
         idle = {
@@ -258,8 +261,7 @@ class Factory:
         has_shots_axis = grid.has_shots_axis and block is grid.blocks[0] and "shots" not in changed
         shots = columns["shots"] if has_shots_axis else None
         ids = id_format(free, shots, grid.seed, grid.copies, tables)
-        names = name_format(shown, self._writers, full_text(circuit), tables)
-        seeded = f"{names[0]},seed={grid.seed}" if self._shows_seed else names[0]
+        names = self._names(grid, shown, circuit, backend, tables)
         order = [name for name in (*self._axes, *sorted(used)) if name in used]
         swept = [(name, used[name]) for name in dict.fromkeys(order)]
         parameters = tuple((name, *_located(column)) for name, column in swept)
@@ -271,8 +273,7 @@ class Factory:
             grid.seed,
             prefix_hash(self._backend(backend, settings)[1], program.facts.content),
             *ids,
-            seeded,
-            names[1],
+            *names,
             _located(columns["shots"]),
             has_shots_axis,
             parameters,
@@ -282,6 +283,21 @@ class Factory:
             frozenset(idle),
             settings,
         )
+
+    def _names(
+        self,
+        grid: Grid,
+        shown: Mapping[str, Column],
+        circuit: str,
+        backend: str,
+        tables: TextTables,
+    ) -> tuple[str, Columns]:
+        """Return the format of names and the columns that fill it."""
+        if grid.reference:
+            name = f"{REFERENCE}{full_text(circuit)},backend={full_text(backend)}"
+            return name_format({}, {}, name, tables)
+        names, columns = name_format(shown, self._writers, full_text(circuit), tables)
+        return (f"{names},seed={grid.seed}" if self._shows_seed else names), columns
 
     def _setting(self, backend: str, settings: SettingValues, program: Circuit, seed: int) -> str:
         content = program.facts.content

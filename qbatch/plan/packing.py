@@ -1,10 +1,11 @@
 """Packing points into composite jobs under a target's limits, in memory that does not grow.
 
-Points come in run order. Each backend, with each setting of it (and, where its target packs by
-circuit, each circuit text, where all its jobs must take as many shots, each number of shots) has
-one open composite job, closed when the next point would pass a
-limit; what is left open is closed at the end. Should more than `_MOST_OPEN` points wait in open
-composite jobs, the fullest is closed early. No point is lost, none repeated.
+Points come in the turn in which they are bought. Each backend, with each setting of it (and, where
+its target packs by circuit, each circuit text, where all its jobs must take as many shots, each
+number of shots) has one open composite job, closed when the next point would pass a limit; what is
+left open is closed at the end. A reference that is alone in one is not kept waiting there. Should
+more than `_MOST_OPEN` points wait in open composite jobs, the fullest is closed early. No point is
+lost, none repeated.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from qbatch.bases import is_reference
 from qbatch.job import CompositeJob
 from qbatch.plan.identity import SweepPoint
 from qbatch.plan.turns import in_turn
@@ -88,6 +90,7 @@ def pack(
     """Yield batches; see `Plan.composites`."""
     waiting: dict[tuple[object, ...], _Open] = {}
     num_waiting = 0
+    alone: _Open | None = None  # the one that a reference waits in, by itself
     for point, piece in _pieces(plan, targets, only, pieces_of, places):
         target = targets[point.backend]
         order = plan.order_of(point)
@@ -105,6 +108,12 @@ def pack(
             yield box.closed()
         box.add(order, size)
         num_waiting += 1
+        if is_reference(order.name):
+            alone = box if len(box.orders) == 1 else None
+        elif alone is not None and alone is not box and alone.orders:
+            num_waiting -= len(alone.orders)
+            yield alone.closed()  # it packs with no point, and would wait for the end
+            alone = None
         if box.is_full or num_waiting > _MOST_OPEN:
             box = box if box.is_full else max(waiting.values(), key=lambda b: len(b.orders))
             num_waiting -= len(box.orders)

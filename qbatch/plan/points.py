@@ -15,7 +15,7 @@ from functools import cached_property
 from itertools import islice
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from qbatch.bases import SETTING_NAMES, Setting
+from qbatch.bases import SETTING_NAMES, Setting, is_reference
 from qbatch.manifest.accuracy import AdaptiveShots
 from qbatch.manifest.paths import SettingValues, setting_axis, settings_of
 from qbatch.manifest.prices import NO_PRICES, PriceList
@@ -153,14 +153,26 @@ class Points:
         rows = grid.rows(self._tables(grid))
         return in_settings(rows) if self.has_bases else rows
 
-    def _places(self) -> Iterator[tuple[Layout, Index]]:
-        tables = {grid.number: self._tables(grid) for grid in self.grids}
-        for copy in range(max((grid.repeat for grid in self.grids), default=0)):
-            for grid in self.grids:
+    def _places(self, *, all_kinds: bool = True) -> Iterator[tuple[Layout, Index]]:
+        """Yield layout and index of every place, references last; without them if not all kinds."""
+        grids = [grid for grid in self.grids if not grid.reference]
+        tables = {grid.number: self._tables(grid) for grid in grids}
+        for copy in range(max((grid.repeat for grid in grids), default=0)):
+            for grid in grids:
                 if grid.is_by_copy and copy < grid.repeat:
                     yield from grid.rows(tables[grid.number], range(copy, copy + 1))
                 elif not grid.is_by_copy and not copy:
                     yield from grid.rows(tables[grid.number])
+        for grid in self.grids if all_kinds else ():
+            if grid.reference:
+                yield from grid.rows(self._tables(grid))
+
+    def references(self, backend: str) -> Iterator[SweepPoint]:
+        """Yield what is run again between the points of a backend, in order."""
+        for grid in self.grids:
+            if grid.reference:
+                found = (layout.point_at(index) for layout, index in grid.rows(self._tables(grid)))
+                yield from (point for point in found if point.backend == backend)
 
     def points(self, *, are_written: bool = False) -> Iterator[SweepPoint]:
         """Yield every point, in run order, on request with its parameters written."""
@@ -168,8 +180,9 @@ class Points:
         return self._tell_shared(points) if self.shared else self._as_decided(points)
 
     def points_once(self) -> Iterator[SweepPoint]:
-        """Yield every point once, in run order, whatever settings it is measured in."""
-        return (layout.point_at(index) for layout, index in self._places())
+        """Yield every point once, as listed, whatever settings it is measured in; no references."""
+        places = self._places(all_kinds=False)
+        return (layout.point_at(index) for layout, index in places)
 
     def points_at(self, places: Iterable[int]) -> Iterator[SweepPoint]:
         """Yield the points at these places of the run order, counted from 0, in that order.
@@ -247,7 +260,7 @@ class Points:
         values = dict(point.parameters)
         given = sorted(source.arguments & values.keys())
         circuit = source.circuit({name: values[name] for name in given})
-        if self.factory.measurements is not None:
+        if self.factory.measurements is not None and not is_reference(point.name):
             seed = self.factory.settings[point.setting].seed
             circuit = self.factory.measurements.program(circuit, Setting.of(values), seed)
         names = circuit.facts.parameters

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from qbatch.errors import SourceError
 from qbatch.manifest.hamiltonians import told_of
 from qbatch.plan.mistakes import Mistakes
+from qbatch.plan.references import check_reference
 
 if TYPE_CHECKING:
     from qbatch.circuit import Circuit
@@ -37,6 +38,7 @@ def check_programs(plan: Plan, mistakes: Mistakes) -> None:
         except SourceError as error:
             mistakes.note(error)
     _check_made(plan, mistakes)
+    check_reference(plan, mistakes)
     for loc, file, read in _readings(plan.manifest):
         for registers, program in seen.items():
             try:

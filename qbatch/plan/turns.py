@@ -1,4 +1,4 @@
-"""In which turn points are bought where a sweep says `order: interleave`.
+"""In which turn points are bought: where a sweep says `order: interleave`, or references are run.
 
 A machine that drifts makes a trend of time. Where points run as they are listed, time goes along
 with the slowest axis, and the trend looks like one of that axis. So they are mixed, each backend's
@@ -17,12 +17,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 from typing import TYPE_CHECKING
 
-from qbatch.bases import SETTING_NAMES, point_of
+from qbatch.bases import SETTING_NAMES, is_reference, point_of
 from qbatch.manifest.models import Value
 from qbatch.plan.geometry.draw import Shuffle, rank
 from qbatch.plan.identity import SweepPoint
+from qbatch.result.correlation import Column, columns_of, worst_of
 
 if TYPE_CHECKING:
     from qbatch.plan.points import Only, Points
@@ -33,12 +35,6 @@ MOST_AT_ONCE = 50_000
 #: Shuffles that are tried, and how many entries they have in all at most.
 DRAWS = 200
 MOST_DRAWN = 200_000
-
-#: Of an axis whose values are no numbers, so many are looked at.
-MOST_VALUES = 16
-
-#: A column of numbers, one for each point: mean 0, length 1.
-Column = Sequence[float]
 
 #: A point with its settings.
 Unit = Sequence[SweepPoint]
@@ -65,16 +61,36 @@ def in_turn(
         places: As for `Points.bought`.
     """
     found = plan.bought(only, places=places)
-    if not is_mixed(plan):
+    if not is_mixed(plan) and plan.manifest.run.reference is None:
         yield from (point for point in found if point.backend in backends)
         return
     meant = None
     if only is not None or places is not None:
         meant = {point.id for point in found if point.backend in backends}
     for name in backends:
-        for point in _mixed(plan, name):
+        for point in _with_references(plan, name):
             if meant is None or point.id in meant:
                 yield point
+
+
+def _with_references(plan: Points, backend: str) -> Iterator[SweepPoint]:
+    """Yield all points of a backend in turn, references at their pace between them."""
+    reference = plan.manifest.run.reference
+    every = math.inf if reference is None else reference.every
+    references, past = plan.references(backend), every
+    for point in _mixed(plan, backend) if is_mixed(plan) else _points(plan, backend):
+        if past >= every:
+            yield from islice(references, 1)
+            past = 0
+        yield point
+        past += 1
+    yield from references
+
+
+def _points(plan: Points, backend: str) -> Iterator[SweepPoint]:
+    """Yield all points of a backend as listed, no references."""
+    found = plan.bought(None)
+    return (one for one in found if one.backend == backend and not is_reference(one.name))
 
 
 def _mixed(plan: Points, backend: str) -> Iterator[SweepPoint]:
@@ -83,11 +99,10 @@ def _mixed(plan: Points, backend: str) -> Iterator[SweepPoint]:
     parts = math.ceil(plan.num_settings / MOST_AT_ONCE)
     for part in range(parts):
         units: dict[str, list[SweepPoint]] = {}
-        for point in plan.bought(None):
-            if point.backend == backend:
-                name = point_of(point.name)
-                if parts == 1 or rank(seed, name) % parts == part:
-                    units.setdefault(name, []).append(point)
+        for point in _points(plan, backend):
+            name = point_of(point.name)
+            if parts == 1 or rank(seed, name) % parts == part:
+                units.setdefault(name, []).append(point)
         copies: dict[int, list[Unit]] = {}
         for unit in units.values():
             copies.setdefault(unit[0].repeat, []).append(unit)
@@ -107,18 +122,6 @@ def mix(units: Sequence[Unit], seed: int) -> list[Unit]:
         if worst < least:
             best, least = order, worst
     return [units[at] for at in best]
-
-
-def worst_of(order: Sequence[int], columns: Iterable[Column]) -> float:
-    """Return the largest correlation of a column with its place in an order, without sign."""
-    turn = standardized(range(len(order)))
-    return max(
-        (
-            abs(sum(column[at] * one for at, one in zip(order, turn, strict=True)))
-            for column in columns
-        ),
-        default=0.0,
-    )
 
 
 def told_turns(plan: Points) -> Iterator[str]:
@@ -161,21 +164,3 @@ def _by_axis(points: Sequence[SweepPoint]) -> Mapping[str, list[Column]]:
         for name, value in {"circuit": point.circuit, "shots": int(point.shots), **own}.items():
             axes.setdefault(name, []).append(value)
     return {name: columns_of(values) for name, values in axes.items() if len(values) == len(points)}
-
-
-def columns_of(values: Sequence[Value]) -> list[Column]:
-    """Return what is correlated of an axis: its numbers, else each of its values as 1 and 0."""
-    if len(set(values)) < 2:
-        return []
-    if all(isinstance(one, int | float) and not isinstance(one, bool) for one in values):
-        return [standardized([float(one) for one in values])]
-    each = list(dict.fromkeys(values))[:MOST_VALUES]
-    return [standardized([float(one == value) for one in values]) for value in each]
-
-
-def standardized(numbers: Sequence[float]) -> Column:
-    """Return numbers with their mean taken off, and of length 1 in all; zeros if they agree."""
-    mean = math.fsum(numbers) / max(1, len(numbers))
-    off = [one - mean for one in numbers]
-    length = math.sqrt(math.fsum(one * one for one in off))
-    return [one / length for one in off] if length else off

@@ -29,6 +29,7 @@ from qbatch.report.across import AcrossRow, derived_rows, formulas, theory_rows
 from qbatch.report.agreement import Verdict as AgreementVerdict
 from qbatch.report.backend_facts import BackendFacts, backend_facts
 from qbatch.report.costs import Costs
+from qbatch.report.drift import HasReferences
 from qbatch.report.fits import FitTable, fit_tables
 from qbatch.report.judging import CheckResult, Judgement
 from qbatch.report.numbers import (
@@ -45,6 +46,7 @@ from qbatch.report.rows import Columns, Run
 from qbatch.result import Verdict
 
 if TYPE_CHECKING:
+    from qbatch.across.drifting import Drifting
     from qbatch.manifest.models import Backend, Manifest, Where
     from qbatch.report.figures import Figure
     from qbatch.snapshot import Held
@@ -326,6 +328,11 @@ class Content:
     def fits(self) -> list[FitTable]:
         """Fits, a table each."""
         return fit_tables(self.overview.fits, self.manifest)
+
+    @cached_property
+    def drift(self) -> Sequence[Drifting]:
+        """What references tell of each machine."""
+        return self.run.drift() if isinstance(self.run, HasReferences) else ()
 
     @cached_property
     def derived(self) -> list[AcrossRow]:

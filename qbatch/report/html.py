@@ -34,6 +34,8 @@ from qbatch.report.content import (
     where_text,
 )
 from qbatch.report.costs import COST_HEADS
+from qbatch.report.drift import HEADS as DRIFT_HEADS
+from qbatch.report.drift import drawing, rows_of
 from qbatch.report.how_to_read import how_to_read
 from qbatch.report.joining import Texts, joined
 from qbatch.report.judging import CheckResult, Judgement
@@ -236,6 +238,9 @@ def html_pieces(content: Content, rows: HtmlRows) -> Iterator[str]:
         reused_heads=REUSED_HEADS,
         reused_note=REUSED_NOTE,
         across_heads=HEADS,
+        drift_heads=DRIFT_HEADS,
+        drift_rows=rows_of(content.drift),
+        drift_drawings=[Markup(drawing(each)) for each in content.drift if each.ones],
         theory_heads=THEORY_HEADS,
         count_of=count_of,
         many=content.overview.points > MANY_POINTS,
@@ -294,6 +299,7 @@ def _sections(content: Content) -> list[tuple[str, str]]:
         "held": content.held,
         "checks": overview.checks,
         "figures": content.figures,
+        "drift": content.drift,
         "fits": content.fits,
         "across": content.derived,
         "theory": content.theory,

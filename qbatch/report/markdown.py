@@ -26,6 +26,8 @@ from qbatch.report.content import (
     where_text,
 )
 from qbatch.report.costs import COST_HEADS
+from qbatch.report.drift import HEADS as DRIFT_HEADS
+from qbatch.report.drift import rows_of
 from qbatch.report.how_to_read import how_to_read
 from qbatch.report.numbers import count_of, full, outcomes, p_cell
 from qbatch.report.overview import axis_values
@@ -196,6 +198,7 @@ def markdown_lines(content: Content, rows: MarkdownRows, figures: str = "figures
     yield from _failures(content)
     yield from _held(content)
     yield from _figures(content, figures)
+    yield from _drift(content)
     yield from _fits(content)
     yield from _across(content)
     yield from _theory(content)
@@ -302,6 +305,18 @@ def _results(content: Content, rows: MarkdownRows) -> Iterator[str]:
         yield from (f"… and {whole(rows.left_out)} more rows: all are in `results.csv`.", "")
     if content.repeats_note:
         yield from (cell(content.repeats_note), "")
+
+
+def _drift(content: Content) -> Iterator[str]:
+    if not content.drift:
+        return
+    yield from ("## Drift", "")
+    rows = [[cell(text) for text in row] for row in rows_of(content.drift)]
+    yield from table(DRIFT_HEADS, rows)
+    yield ""
+    for each in content.drift:
+        yield from (f"- **Warning:** {line(warning)}" for warning in each.warnings)
+    yield ""
 
 
 def _fits(content: Content) -> Iterator[str]:

@@ -9,17 +9,17 @@ from __future__ import annotations
 import heapq
 import itertools
 import operator
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
-from qbatch.bases import point_of, setting_of
+from qbatch.bases import is_reference, point_of, setting_of
 from qbatch.errors import SelectionError
 from qbatch.job import IN_FLIGHT, Job
 from qbatch.snapshot import database
 from qbatch.snapshot.bulk import CHECKS, FROM_POINTS, PAGE, Pages
 from qbatch.snapshot.faults import damaged, translated
-from qbatch.snapshot.kept import Kept
+from qbatch.snapshot.numbers import OF_REFERENCES, Numbered
 from qbatch.snapshot.point_rows import (
     POSITION,
     SELECT,
@@ -35,9 +35,6 @@ from qbatch.snapshot.reading import (
     checked,
     forgotten_settings,
     name_points,
-    num_further,
-    num_settings,
-    num_shown,
     steady,
 )
 from qbatch.snapshot.schema import (
@@ -62,19 +59,31 @@ SHORTEST_ID = 4
 HEX = "0123456789abcdef"
 
 
-class Listing(Kept):
+class Listing(Numbered):
     """The points of a run folder, one by one."""
 
     def __len__(self) -> int:
         self._trust.check("positions", "places")
-        planned, further = self._numbers()[1], self._num_further()[1]
-        return planned - further + self._num_places() - self._num_settings()[0]
+        return self._num_shown() - self._num_references()
+
+    def references(self) -> Iterator[PointResult]:
+        """Yield what is run again and again between the points, by backend, in order."""
+        if self.has_references:
+            rows = self._rows(f"{SELECT} WHERE {OF_REFERENCES} ORDER BY points.position")
+            yield from self._whole(rows)
 
     def __iter__(self) -> Iterator[PointResult]:
-        """Yield the points of the plan, lazily, in plan order."""
-        if not self.has_settings:
-            return self._each()
-        return as_points(self.settings(), self._forgotten())
+        """Yield the points of the plan, lazily, in plan order; references are none of them."""
+        found = self._each()
+        if self.has_settings:
+            found = as_points(as_settings(found), self._forgotten())
+        return self._own(found)
+
+    def _own(self, points: Iterable[PointResult]) -> Iterator[PointResult]:
+        """Leave out references."""
+        if not self.has_references:
+            return iter(points)
+        return (point for point in points if not is_reference(point.name))
 
     def _forgotten(self) -> dict[str, tuple[str, ...]]:
         """Name of a point -> the bases of its settings that were forgotten."""
@@ -87,18 +96,8 @@ class Listing(Kept):
         return found
 
     def settings(self) -> Iterator[PointResult]:
-        """Yield each setting of each point of the plan alone, lazily, in plan order."""
+        """Yield each setting of each point of the plan alone, lazily; references come last."""
         return as_settings(self._each()) if self.has_settings else self._each()
-
-    @property
-    def num_settings(self) -> int:
-        """How many settings the points of the plan have in all."""
-        return len(self) + self._num_settings()[0]
-
-    @property
-    def has_settings(self) -> bool:
-        """Whether some point of the plan has a setting in another basis than as it is written."""
-        return self._num_settings()[1] > 0
 
     def _each(self) -> Iterator[PointResult]:
         points = self._placed_points()
@@ -121,6 +120,7 @@ class Listing(Kept):
         """
         _, planned, plan = self._numbers()
         is_plain = not (self._num_places() or self._num_further()[0] or self.has_settings)
+        is_plain = is_plain and not self.has_references
         if planned < FROM_POINTS or not is_plain:
             points = iter(self)
             while stretch := list(itertools.islice(points, PAGE)):
@@ -245,27 +245,6 @@ class Listing(Kept):
         points = read_points(self, rows)
         yield from as_settings(points) if self._had_settings else points
 
-    def _num_places(self) -> int:
-        """How many points of the plan are shown that stand in it before."""
-        with translated(self.path), checked(self.path):
-            return num_shown(self._db)
-
-    def _num_settings(self) -> tuple[int, int]:
-        """How many rows of the plan are further settings, and how many in another basis."""
-        with translated(self.path), checked(self.path):
-            return num_settings(self._db) or (0, 0)
-
-    @property
-    def _had_settings(self) -> bool:
-        """Whether a plan of this folder ever had points with settings in other bases."""
-        with translated(self.path), checked(self.path):
-            return num_settings(self._db) is not None
-
-    def _num_further(self) -> tuple[int, int]:
-        """How many rows buy further shots of a point, and how many of them are planned."""
-        with translated(self.path), checked(self.path):
-            return num_further(self._db)
-
     def _placed_points(self) -> Iterator[tuple[int, PointResult]]:
         """Yield each point of the plan with its first position."""
         select, further = f"{SELECT} WHERE points.start = 0 AND", self._num_further()[1]
@@ -328,7 +307,7 @@ class Listing(Kept):
         offset = place + number if place < 0 else place
         if not 0 <= offset < number:
             raise IndexError(f"{self.folder}: there is no point {place}; there are {number}")
-        if self.has_settings:
+        if self.has_settings or self.has_references:
             return next(itertools.islice(self, offset, None))
         for select, key, read in (
             (f"{SELECT} WHERE points.start = 0 AND", "points.position", self._whole),

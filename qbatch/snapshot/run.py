@@ -34,13 +34,14 @@ from qbatch.snapshot.reading import (
     points_in_part,
 )
 from qbatch.snapshot.reused import REUSED
-from qbatch.snapshot.times import Times, read_times
+from qbatch.snapshot.times import Moment, Times, read_moments, read_times
 
 if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
 
     from qbatch.across import AcrossNumber
+    from qbatch.across.drifting import Drifting
     from qbatch.across.fits import Fitted
     from qbatch.result import CountsArray, Estimate
 
@@ -179,6 +180,18 @@ class Run(Listing):
         self._trust.check("events", "jobs", "points")
         with translated(self.path):
             return read_times(self._db, backends)
+
+    def moments(self) -> dict[int, Moment]:
+        """Row of each completed job -> when it ran."""
+        self._trust.check("events", "jobs")
+        with translated(self.path):
+            return read_moments(self._db)
+
+    def drift(self) -> list[Drifting]:
+        """What references tell of each cloud machine's drift; see `Drifting`."""
+        from qbatch.across.drifting import read_drift
+
+        return read_drift(self)
 
     def composites_by_stage(self) -> dict[tuple[str, str], int]:
         """(backend, stage) -> composite jobs."""

@@ -22,6 +22,39 @@ FROM moments WHERE home IS NOT NULL GROUP BY backend
 """
 
 
+#: For each job that was sent and completed: its row, when it ran as far as that is known (when its
+#: provider first said so, else when the result came), and in which order jobs were sent.
+_MOMENTS = """
+SELECT events.job, min(CASE events.state WHEN 'running' THEN events.at END),
+    min(CASE events.state WHEN 'completed' THEN events.at END), min(events.seq)
+FROM events JOIN jobs ON jobs.ordinal = events.job
+WHERE jobs.state = 'completed' AND events.at >= jobs.submitted_at
+GROUP BY events.job
+"""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Moment:
+    """When a job ran, in an order that tells all jobs of a run apart.
+
+    Attributes:
+        at: Seconds since 1970, as far as that is known.
+        turn: In which order it was sent.
+    """
+
+    at: float
+    turn: int
+
+
+def read_moments(db: sqlite3.Connection) -> dict[int, Moment]:
+    """Return row of a job -> when it ran, of those that are completed."""
+    return {
+        job: Moment(home if began is None else began, turn)
+        for job, began, home, turn in db.execute(_MOMENTS)
+        if home is not None
+    }
+
+
 @dataclass(frozen=True, slots=True)
 class Times:
     """How long completed jobs of one backend took, seconds; instants since 1970, UTC.

@@ -195,6 +195,7 @@ def _tell_json(
     from qbatch.plan.allocation import allocations_facts
     from qbatch.plan.calibrations import calibrations_facts
     from qbatch.plan.measured import bases_of, overhead_of, scales_in, settings_of_circuits
+    from qbatch.plan.references import references_facts
     from qbatch.plan.turns import turns_facts
 
     facts: dict[str, Any] = {"name": made.manifest.name, **summary.to_dict()}
@@ -217,6 +218,7 @@ def _tell_json(
         if forms := forms_in(made.manifest):
             facts["forms"] = forms
     facts |= allocations_facts(made) | calibrations | turns_facts(made)
+    facts |= references_facts(made)
     facts |= more
     facts["why"] = {why.value: number for why, number in told.counts.items()}
     if all_points:
@@ -271,6 +273,7 @@ def _tell(
     from qbatch.plan.allocation import told_allocations
     from qbatch.plan.calibrations import many_calibrations, told_calibrations
     from qbatch.plan.measured import many_settings, told_settings
+    from qbatch.plan.references import told_references
     from qbatch.plan.turns import told_turns
 
     for line in (*many_settings(made), *many_calibrations(made, summary.shots)):
@@ -283,7 +286,7 @@ def _tell(
         rest = f"of that is left to run: {headline('', replace(left, points=points))}"
         say(rest if left.jobs else "nothing is left to run")
     settings = (*told_settings(made), *told_allocations(made), *told_calibrations(made))
-    for line in (*settings, *told_turns(made)):
+    for line in (*settings, *told_turns(made), *told_references(made)):
         say(line)
     rows = [
         [

@@ -87,6 +87,11 @@ def describe(run: Run, waits: Waits) -> dict[str, Any]:
         "in_part": run.in_part()._asdict(),
         "exit_code": int(exit_of_run(run)),
         **({"accuracy": reached} if reached else {}),
+        **(
+            {"drift": [each.facts() for each in run.drift()]}
+            if is_kept and run.has_references
+            else {}
+        ),
         "spent": run.spent(),
         "at_providers": status_jobs.at_providers(flying, local),
         "words": status_jobs.words_of(flying, local),
@@ -159,6 +164,10 @@ def _tell(run: Run, facts: dict[str, Any], waits: Waits) -> None:
         say(f"  {in_part}")
     for line in accuracies.lines_of(facts["accuracy"]) if "accuracy" in facts else ():
         say(f"  {line}")
+    for each in run.drift() if "drift" in facts else ():
+        say(f"  {each.backend}: {each.verdict}")
+        for warning in each.warnings:
+            tell(f"warning: {warning}")
     status_jobs.tell_waits(waits)
     status_jobs.tell_jobs(facts["folder"], facts, run.held())
     for unit, cost in facts["spent"].items():

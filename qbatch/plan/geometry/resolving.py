@@ -217,11 +217,18 @@ def _check_distinct(dimension: Dimension, loc: Loc, mistakes: Mistakes) -> None:
             return
 
 
+def _swept(manifest: Manifest) -> Iterable[str]:
+    """Return the circuits that a sweep means without naming any: a reference is none of them."""
+    reference = manifest.run.reference
+    others = [name for name in manifest.circuits if reference is None or name != reference.circuit]
+    return others or manifest.circuits
+
+
 def _with_implied(manifest: Manifest, written: Sequence[Dimension]) -> tuple[Dimension, ...]:
     names = {name for dimension in written for name in dimension.names}
     before = [
         Dimension((name,), (tuple(known),))
-        for name, known in (("circuit", manifest.circuits), ("backend", manifest.backends))
+        for name, known in (("circuit", _swept(manifest)), ("backend", manifest.backends))
         if name not in names
     ]
     after = [] if "shots" in names else [Dimension(("shots",), ((manifest.shots,),))]

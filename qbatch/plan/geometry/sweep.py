@@ -99,6 +99,7 @@ class Grid:
         order: Of its points.
         seed: Root seed.
         has_shots_axis: `shots` is an axis of the matrix.
+        reference: The circuit that is run again between the points; "" in a sweep of its own.
     """
 
     def __init__(
@@ -112,8 +113,10 @@ class Grid:
         order: Literal["interleave", "as-written", "random"] | None = None,
         seed: int = 0,
         has_shots_axis: bool = False,
+        reference: str = "",
     ) -> None:
         self.number = number
+        self.reference = reference
         self.has_shots_axis = has_shots_axis
         self.blocks = tuple(blocks)
         self.samples = tuple(samples)

@@ -1,0 +1,93 @@
+"""References on emulated clouds: bought once each, and what they tell of a machine's drift."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from qbatch.across.drifting import Drifting
+from qbatch.emulators.drift import read_course
+from qbatch.executor import Options
+from qbatch.executor.rehearsal import rehearse
+from qbatch.manifest import parse_manifest
+from qbatch.plan import expand
+from qbatch.report.writing import render
+from qbatch.snapshot import Run
+
+CLOUDS = {
+    "toshiko": "{provider: oqc, target: 'qpu:uk:1:12345', limits: {in_flight: 1}}",
+    "forte": "{provider: open-quantum, target: 'ionq:forte-1'}",
+    "ankaa": "{provider: marqov, target: rigetti-ankaa-2}",
+    "garnet": "{provider: scaleway, target: QPU-GARNET-20PQ}",
+    "rensselaer": "{provider: ibm-direct-access, target: ibm_rensselaer}",
+}
+
+
+def played(folder: Path, backends: str, order: str, noise: dict[str, Any]) -> Run:
+    text = f"""\
+qbatch: 1
+name: study
+circuits:
+  flat: {{qasm: 'OPENQASM 3.0; input float theta; qubit q; bit c; U(0, 0, theta) q; c = measure q;'}}
+  ref: {{qasm: 'OPENQASM 2.0; include "qelib1.inc"; qreg q[2]; creg c[2]; x q[0]; measure q->c;'}}
+backends: {{{backends}}}
+shots: 200
+sweep: {{matrix: {{theta: {{linspace: [0, 1, 20]}}}}, order: {order}}}
+run: {{reference: {{circuit: ref, every: 2}}}}
+analysis: {{probabilities: {{one: "1"}}}}
+"""  # noqa: E501
+    plan = expand(parse_manifest(text, folder=folder))
+    done = rehearse(
+        plan, Options(out=folder / "s.rehearsal"), queues_s=(1.0,), noise=read_course(noise)
+    )
+    return Run(done.folder)
+
+
+def told(run: Run) -> Drifting:
+    (found,) = run.drift()
+    return found
+
+
+JUMP = {"readout": 0.02, "jumps": [{"after_jobs": 16, "readout": 0.15}]}
+
+
+def test_a_jump_is_seen_where_it_is_and_an_order_that_follows_time_is_warned_of(
+    tmp_path: Path,
+) -> None:
+    with played(tmp_path, f"toshiko: {CLOUDS['toshiko']}", "as-written", JUMP) as run:
+        found = told(run)
+        assert (found.outcome, len(found.ones)) == ("01", 11)
+        assert found.test.kind == "jump"
+        assert found.test.at == 6  # the first 16 jobs are 6 references and 10 points
+        assert found.test.change == pytest.approx(0.83**2 - 0.98**2, abs=0.05)
+        assert list(found.confounded) == ["theta"]
+        assert found.confounded["theta"] > 0.99
+        page, lines = render(run, "html"), render(run, "md")
+    assert "## Drift" in lines
+    assert "theta goes along with time on toshiko" in lines
+    assert '<section id="drift">' in page
+    assert "<title>The reference over time on toshiko</title>" in page
+
+
+def test_nothing_is_seen_of_a_steady_machine_and_of_an_interleaved_sweep(tmp_path: Path) -> None:
+    backends = f"toshiko: {CLOUDS['toshiko']}"
+    with played(tmp_path, backends, "interleave", {"readout": 0.02}) as run:
+        found = told(run)
+    assert found.test.kind == "none"
+    assert found.verdict.startswith("no drift is seen in the share of 01 in 11 runs of 'ref'")
+    assert not found.warnings
+    assert found.facts()["kind"] == "none"
+
+
+def test_each_reference_is_bought_once_on_all_five_clouds(tmp_path: Path) -> None:
+    backends = ", ".join(f"{name}: {one}" for name, one in CLOUDS.items())
+    with played(tmp_path, backends, "interleave", {"readout": 0.02}) as run:
+        assert Counter(each.backend for each in run.references()) == dict.fromkeys(CLOUDS, 11)
+        bought = Counter(purchase.point for purchase in run.ledger())
+        assert set(bought.values()) == {1}
+        assert sum(name.startswith("reference:") for name in bought) >= 44
+        assert {each.backend for each in run.drift()} == set(CLOUDS)
+        assert len(run) == 100
