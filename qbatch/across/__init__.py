@@ -11,17 +11,19 @@ content id, is kept nowhere, and buys nothing.
 from __future__ import annotations
 
 from qbatch.across.expected import Agreement, agreement_facts
-from qbatch.across.numbers import AcrossNumber, across_facts
+from qbatch.across.numbers import ACROSS_COLUMNS, AcrossNumber, across_facts, across_rows
 from qbatch.across.points import Measured, Points
 from qbatch.across.reading import Across, read_across
 
 __all__ = [
+    "ACROSS_COLUMNS",
     "Across",
     "AcrossNumber",
     "Agreement",
     "Measured",
     "Points",
     "across_facts",
+    "across_rows",
     "agreement_facts",
     "read_across",
 ]

@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING
 from qbatch.across.fits import read_fits
 from qbatch.across.intervals import Intervals
 from qbatch.across.numbers import AcrossNumber
+from qbatch.across.own import read_own
 from qbatch.across.points import MOST_POINTS, Points
 from qbatch.across.quantity import Extreme, Quantity, UndecidedError
 from qbatch.across.tables import Missing, RefusedError, Tables
 
 if TYPE_CHECKING:
     from qbatch.across.fits import Fitted
+    from qbatch.across.own import OwnOfGroup
     from qbatch.across.tables import Cell
     from qbatch.manifest.models import Value
 
@@ -21,12 +23,17 @@ if TYPE_CHECKING:
 _WORDS = {"max": "largest", "min": "smallest", "argmax": "largest", "argmin": "smallest"}
 
 
-def derived_numbers(points: Points, fits: Callable[[], Sequence[Fitted]]) -> Iterator[AcrossNumber]:
+def derived_numbers(
+    points: Points,
+    fits: Callable[[], Sequence[Fitted]],
+    own: Callable[[], Sequence[OwnOfGroup]],
+) -> Iterator[AcrossNumber]:
     """Yield each derived number of the manifest, for each of its groups, in order.
 
     Args:
         points: Of a run.
         fits: Returns those of these points.
+        own: Returns what own functions say of groups of them.
     """
     names = points.manifest.analysis.derived
     if not names:
@@ -36,7 +43,7 @@ def derived_numbers(points: Points, fits: Callable[[], Sequence[Fitted]]) -> Ite
         said = f"{many} points are too many for numbers across points (at most {MOST_POINTS:,})"
         yield from (AcrossNumber(name, {}, "", None, said) for name in names)
         return
-    tables, intervals = Tables(points, fits), Intervals(points)
+    tables, intervals = Tables(points, fits, own), Intervals(points)
     for name in names:
         try:
             groups = tables.derived(name).groups()
@@ -84,7 +91,7 @@ def axes_left(points: Points) -> dict[str, tuple[str, ...] | RefusedError]:
     Returns:
         Name -> axes, or why the formula means nothing for these points.
     """
-    tables = Tables(points, lambda: tuple(read_fits(points)))
+    tables = Tables(points, lambda: tuple(read_fits(points)), lambda: tuple(read_own(points)))
     found: dict[str, tuple[str, ...] | RefusedError] = {}
     for name in points.manifest.analysis.derived:
         try:

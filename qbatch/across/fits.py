@@ -1,30 +1,24 @@
 """Fits of a run: each curve of the manifest, fitted once for each group of points.
 
-Points that share all axes but x and repeat are a group, or those that share the axes of `by`;
-repeats, and what else a group has at one x, are points of their own. Axes that x decides (zipped
-with it, or computed from it) part no groups. Points of one content are the same shots: each group
-that they belong to has them, once. Fitted are the points that are measured; how many are not is
+Groups are those along x (`groups`). Fitted are the points that are measured; how many are not is
 said beside the fit.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from qbatch.across.fitting import NoFitError, Solution, data_of, fit
+from qbatch.across.groups import Group, groups_along
 from qbatch.across.numbers import AcrossNumber
 from qbatch.across.points import MOST_POINTS, Measured, Points
-from qbatch.arithmetic import names_in
 from qbatch.curves import EPC, Curve, error_per_clifford
 from qbatch.notation import is_number, shortened
-from qbatch.plan.geometry.where import is_match, narrowed
-from qbatch.plan.geometry.written import values_by_axis, writers_of
 from qbatch.result import Estimate
 from qbatch.result.intervals import normal_quantile
-from qbatch.snapshot.dimensions import zipped
 
 if TYPE_CHECKING:
     import numpy as np
@@ -161,7 +155,6 @@ def read_fits(points: Points) -> Iterator[Fitted]:
     specs = manifest.analysis.fits
     if not specs:
         return
-    writers = writers_of(values_by_axis(manifest))
     room = MOST_FITS
     for name, spec in specs.items():
         curve = spec.curve(manifest.vars)
@@ -170,7 +163,7 @@ def read_fits(points: Points) -> Iterator[Fitted]:
             said = f"{number} points are too many to fit (at most {MOST_POINTS:,})"
             yield Fitted(name, spec, curve, {}, "", (), (), 0, None, said)
             continue
-        groups = list(_groups(points, spec))
+        groups = list(groups_along(points, spec))
         room -= len(groups)
         if room < 0:
             said = f"{len(groups):,} groups, and {MOST_FITS:,} fits are made at most; write by"
@@ -178,65 +171,18 @@ def read_fits(points: Points) -> Iterator[Fitted]:
             continue
         if not groups:
             yield Fitted(name, spec, curve, {}, "", (), (), 0, None, "no point matches its where")
-        for group, members in groups:
-            label = ",".join(
-                f"{axis}={_text(writers, axis, value)}" for axis, value in group.items()
-            )
-            yield _fitted(name, spec, curve, group, label, members, manifest)
-
-
-def _text(writers: Mapping[str, Callable[[Value], str]], axis: str, value: Value) -> str:
-    """A value as it is written in the names of points."""
-    return writers[axis](value) if axis in writers else str(value)
-
-
-def _groups(points: Points, spec: Fit) -> Iterator[tuple[dict[str, Value], list[Measured]]]:
-    """Yield the points of each group, with the axes that tell the groups apart."""
-    manifest = points.manifest
-    meant = narrowed(spec.where, values_by_axis(manifest))
-    here = [point for point in points if spec.x in point.axes and is_match(meant, point.axes)]
-    if spec.by is None:
-        decided = {"repeat", *_moving_with(spec.x, manifest)}
-        axes = [axis for axis in points.axes if axis not in decided]
-    else:
-        axes = list(spec.by)
-    groups: dict[tuple[object, ...], dict[str, Measured]] = {}
-    for point in here:
-        key = tuple((type(point.axes.get(axis)), point.axes.get(axis)) for axis in axes)
-        groups.setdefault(key, {}).setdefault(point.id, point)
-    for by_id in groups.values():
-        members = [*by_id.values()]
-        first = members[0].axes
-        group = {
-            axis: first[axis]
-            for i, axis in enumerate(axes)
-            if axis in first and len({key[i] for key in groups}) > 1
-        }
-        yield group, members
-
-
-def _moving_with(x: str, manifest: Manifest) -> set[str]:
-    """Axes that move together with x: zipped with it, computed from it, or what it is made of."""
-    links = [set(together) for together in zipped(manifest)]
-    for sweep in manifest.sweeps:
-        for name, axis in {**sweep.matrix, **sweep.zip}.items():
-            if axis.formula is not None:
-                links.append({name, *names_in(axis.formula)} - manifest.vars.keys())
-    found = {x}
-    while more := [link for link in links if link & found and not link <= found]:
-        found |= set().union(*more)
-    return found
+        for group in groups:
+            yield _fitted(name, spec, curve, group, manifest)
 
 
 def _fitted(
     name: str,
     spec: Fit,
     curve: Curve,
-    group: Mapping[str, Value],
-    label: str,
-    members: Sequence[Measured],
+    group: Group,
     manifest: Manifest,
 ) -> Fitted:
+    members, axes, label = group.members, group.axes, group.label
     measured = [point for point in members if spec.y in point.estimates and point.shots > 0]
     missing = len(members) - len(measured)
 
@@ -247,7 +193,7 @@ def _fitted(
             names = tuple(point.name for point in measured)
             x = tuple(float(point.axes[spec.x]) for point in measured)
         fitted = () if solution is None else tuple(measured)
-        return Fitted(name, spec, curve, group, label, names, x, missing, solution, reason, fitted)
+        return Fitted(name, spec, curve, axes, label, names, x, missing, solution, reason, fitted)
 
     if not measured:
         first = next((point.reason for point in members if point.reason), "not analysed")

@@ -19,7 +19,8 @@ largest, smallest   of k: from the largest lower end of intervals that are all r
 
 Parameters of one fit depend by its covariance, in both. Settings of different contents are
 independent, repeats among them. Where parts share shots and their dependence is not known (an
-extreme and one of its points; two points of which one in a basis is the other as written) a
+extreme and one of its points; two points of which one in a basis is the other as written; numbers
+that an own function makes of one group) a
 weighted sum takes the worst, and so does any other function: its ends over a box that holds the
 truth however they depend. Between a distance and a probability of the same counts it is undecided.
 
@@ -39,6 +40,7 @@ from qbatch.across.quantity import (
     MOST_STRAY,
     Extreme,
     FitParameter,
+    GroupNumber,
     Number,
     Quantity,
     Source,
@@ -136,6 +138,8 @@ class Intervals:
                 if isinstance(source, Extreme)
                 else self._of_parameter(source, level)
                 if isinstance(source, FitParameter)
+                else self._of_group(source, level)
+                if isinstance(source, GroupNumber)
                 else self._of_number(source, level)
             )
         return self._known[key]
@@ -151,6 +155,10 @@ class Intervals:
         told = parameter.fitted.parameters[parameter.name]
         if not all(map(math.isfinite, (told.se, told.low, told.high))):
             raise UndecidedError(f"{parameter.fitted.name}.{parameter.name} has no finite interval")
+        return told if level == self.level else _stretched(told, self.level, level)
+
+    def _of_group(self, number: GroupNumber, level: float) -> Estimate:
+        told = number.estimate
         return told if level == self.level else _stretched(told, self.level, level)
 
     def _of_extreme(self, extreme: Extreme, level: float) -> Estimate:

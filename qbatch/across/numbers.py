@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -33,6 +33,34 @@ class AcrossNumber:
     reason: str = ""
     points: tuple[str, ...] = ()
     note: str = ""
+
+
+#: Columns of the table of numbers across points.
+ACROSS_COLUMNS = (
+    "number",
+    "group",
+    "unit",
+    "value",
+    "se",
+    "low",
+    "high",
+    "reason",
+    "note",
+    "points",
+)
+
+
+def across_rows(
+    numbers: Iterable[AcrossNumber], units: Mapping[str, str]
+) -> Iterator[tuple[Any, ...]]:
+    """Yield the rows under `ACROSS_COLUMNS`; None where there is no number."""
+    for number in numbers:
+        found = number.estimate
+        ends: tuple[float | None, ...] = (None,) * 4
+        if found is not None:
+            ends = (found.value, found.se, found.low, found.high)
+        told = (number.reason, number.note, len(number.points))
+        yield (number.name, number.label, units.get(number.name, ""), *ends, *told)
 
 
 def across_facts(number: AcrossNumber) -> dict[str, Any]:

@@ -118,6 +118,23 @@ class Measured:
         """Of all its shots, unpacked when asked for; None before it is measured."""
         return None if self._point is None else self._point.counts
 
+    @property
+    def is_measured(self) -> bool:
+        """Whether all that it asks for is there."""
+        return not self.reason and self.shots > 0
+
+    @property
+    def counts_by_setting(self) -> Mapping[str, Counts]:
+        """Of each of its settings, "" as the circuit is written; empty before it is measured."""
+        return {} if self._point is None else self._point.counts_by_basis
+
+    @property
+    def setting_ids(self) -> frozenset[str]:
+        """Ids of all its settings."""
+        if self._point is None:
+            return frozenset({self.id})
+        return frozenset(each.id for each in self._point.each_setting)
+
     def settings_of(self, name: str, analysis: Analysis) -> dict[str, str]:
         """Tell of which settings' shots one of its numbers is made: basis -> the setting's id."""
         point = self._point
@@ -144,7 +161,8 @@ class Measured:
 def needs_points(manifest: Manifest) -> bool:
     """Whether a manifest asks for anything across points."""
     analysis = manifest.analysis
-    return any(getattr(analysis, part, None) for part in ACROSS_POINTS)
+    parts = (*ACROSS_POINTS, "own_over_axes")
+    return any(getattr(analysis, part, None) for part in parts)
 
 
 class Points:
@@ -239,5 +257,5 @@ class _AtLevel:
         self.probabilities: Mapping[str, str] = analysis.probabilities
         self.distribution = analysis.distribution
         self.intervals = intervals
-        self.own: Mapping[str, Any] = analysis.own
+        self.own_at_points: Mapping[str, Any] = analysis.own_at_points
         self.mitigation: Any = analysis.mitigation

@@ -1,9 +1,9 @@
 """What a number across points is made of, so that its interval can be made from theirs.
 
-A `Quantity` is a function of *sources*: a number of one point, a fit's parameter, or an extreme of
-several. Sums with
-fixed weights are kept as such, for their intervals are made otherwise (see `intervals`). Equal
-sources are one: what is taken twice from the same shots is not two measurements.
+A `Quantity` is a function of *sources*: a number of one point, a fit's parameter, what an own
+function says of a group, or an extreme of several. Sums with fixed weights are kept as such, for
+their intervals are made otherwise (see `intervals`). Equal sources are one: what is taken twice
+from the same shots is not two measurements.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from qbatch.across.fits import Fitted
     from qbatch.across.points import Measured
     from qbatch.manifest.models import Analysis, Value
-    from qbatch.result import AnalysisLike
+    from qbatch.result import AnalysisLike, Estimate
 
 #: Of draws that may lie where a formula has no value; it is undecided where more do.
 MOST_STRAY = 1e-3
@@ -96,6 +96,25 @@ class FitParameter:
         return cls(f"fit {fitted.name} {fitted.label}", name, fitted, fitted.shots_of(analysis))
 
 
+@dataclass(frozen=True, slots=True)
+class GroupNumber:
+    """What a person's own function says of one group; how its numbers depend is not known.
+
+    Attributes:
+        id: Of the number and its group.
+        name: The number's.
+        estimate: What it is.
+        points: Names of those it is made from.
+        shots: Ids of the settings whose shots it is made of.
+    """
+
+    id: str
+    name: str
+    estimate: Estimate = field(compare=False, repr=False)
+    points: tuple[str, ...] = field(compare=False, repr=False)
+    shots: frozenset[str] = field(compare=False, repr=False)
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Extreme:
     """The largest or smallest of several, or where on an axis it is; equal to itself alone.
@@ -118,7 +137,7 @@ class Extreme:
         )
 
 
-Source = Number | FitParameter | Extreme
+Source = Number | FitParameter | GroupNumber | Extreme
 
 #: Source -> its value, or an array of values it may have.
 Values = Mapping[Source, Any]
@@ -166,6 +185,8 @@ def _names_of(quantity: Quantity) -> Iterable[str]:
     for source in quantity.sources:
         if isinstance(source, Number):
             yield source.point.name
+        elif isinstance(source, GroupNumber):
+            yield from source.points
         elif isinstance(source, FitParameter):
             yield from source.fitted.points
         else:

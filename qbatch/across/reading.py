@@ -9,6 +9,7 @@ from qbatch.across.derived import derived_numbers
 from qbatch.across.expected import Agreement, agreements
 from qbatch.across.fits import Fitted, read_fits
 from qbatch.across.numbers import AcrossNumber
+from qbatch.across.own import OwnOfGroup, read_own
 from qbatch.across.points import Points, Run
 
 
@@ -25,7 +26,16 @@ class Across:
     @cached_property
     def derived(self) -> tuple[AcrossNumber, ...]:
         """Derived numbers, in the order of the manifest."""
-        return tuple(derived_numbers(self.points, lambda: self.fits))
+        return tuple(derived_numbers(self.points, lambda: self.fits, lambda: self._of_groups))
+
+    @cached_property
+    def own(self) -> tuple[AcrossNumber, ...]:
+        """What own functions say of groups of points, in the order of the manifest."""
+        return tuple(number for one in self._of_groups for number in one.numbers())
+
+    @cached_property
+    def _of_groups(self) -> tuple[OwnOfGroup, ...]:
+        return tuple(read_own(self.points))
 
     @cached_property
     def fits(self) -> tuple[Fitted, ...]:
@@ -41,7 +51,7 @@ class Across:
     def numbers(self) -> tuple[AcrossNumber, ...]:
         """All of them, in the order of the manifest."""
         fitted = (number for one in self.fits for number in one.numbers())
-        return (*self.derived, *fitted)
+        return (*self.derived, *self.own, *fitted)
 
     def named(self, name: str) -> Iterator[AcrossNumber]:
         """Yield those of one name: one for each group."""

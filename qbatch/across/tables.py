@@ -20,6 +20,7 @@ from qbatch.across.points import Measured, Points
 from qbatch.across.quantity import (
     Extreme,
     FitParameter,
+    GroupNumber,
     Number,
     Quantity,
     UndecidedError,
@@ -37,6 +38,7 @@ from qbatch.snapshot.dimensions import zipped
 
 if TYPE_CHECKING:
     from qbatch.across.fits import Fitted
+    from qbatch.across.own import OwnOfGroup
     from qbatch.manifest.derived import Derived
     from qbatch.manifest.models import Analysis, Value, Where
 
@@ -100,11 +102,18 @@ class Tables:
     Args:
         points: All of them, measured or not.
         fits: Returns the fits of these points; asked where a formula names one.
+        own: Returns what own functions say of groups of them; likewise.
     """
 
-    def __init__(self, points: Points, fits: Callable[[], Sequence[Fitted]]) -> None:
+    def __init__(
+        self,
+        points: Points,
+        fits: Callable[[], Sequence[Fitted]],
+        own: Callable[[], Sequence[OwnOfGroup]],
+    ) -> None:
         self._points = points
         self._fits = fits
+        self._own = own
         manifest = points.manifest
         self._analysis = manifest.analysis
         self._vars = {name: float(value) for name, value in manifest.vars.items()}
@@ -166,7 +175,8 @@ class Tables:
         if name.name in self._analysis.derived:
             return self._chosen(self.derived(name.name), name, where, meant)
         if name.name not in self._analysis.names:
-            return self._chosen(self._fitted(name.name), name, where, meant)
+            made = self._fitted if "." in name.name else self._of_groups
+            return self._chosen(made(name.name), name, where, meant)
         return self._measured(name, where, meant)
 
     def _fitted(self, name: str) -> Table:
@@ -182,6 +192,24 @@ class Tables:
                 cells[key] = Missing((f"{name}{at} is undecided: {one.reason}",))
             else:
                 cells[key] = of_source(FitParameter.of(one, parameter, self._analysis))
+        return Table(axes, cells)
+
+    def _of_groups(self, name: str) -> Table:
+        """Return a number of an own function: along the axes that tell the groups apart."""
+        found = [one for one in self._own() if name in one.spec.returns]
+        told = [*dict.fromkeys(axis for one in found for axis in one.group.axes)]
+        axes = tuple(sorted(told, key=[*self.axes, *told].index))
+        cells: dict[Key, Cell] = {}
+        for one in found:
+            key = tuple(_step(one.group.axes.get(axis)) for axis in axes)
+            estimate = one.estimates.get(name)
+            if estimate is None:
+                at = f" at {one.group.label}" if one.group.label else ""
+                cells[key] = Missing((f"{name}{at} is undecided: {one.reason}",))
+            else:
+                id_ = f"own {name} {one.group.label}"
+                points = tuple(point.name for point in one.group.members)
+                cells[key] = of_source(GroupNumber(id_, name, estimate, points, one.shots))
         return Table(axes, cells)
 
     def _measured(self, name: Name, where: Where, meant: Narrowed) -> Table:

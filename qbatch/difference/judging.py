@@ -432,7 +432,7 @@ def definitions(analysis: Analysis | None) -> dict[str, str]:
         metrics = {str(metric): str(dict(target.target)) for metric in target.metrics}
     own = {
         number: each.python or f"installed {each.installed}"
-        for each in analysis.own.values()
+        for each in analysis.own_at_points.values()
         for number in each.returns
     }
     return {**analysis.observables, **analysis.probabilities, **metrics, **own}

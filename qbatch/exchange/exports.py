@@ -39,6 +39,14 @@ points, missing`; numbers are empty where a fit is undecided. Fixed parameters a
 (what it was charged there). In ``json`` the same stands under `reused`, summed up for each run, and
 under `put_aside` what of other runs is kept and not counted.
 
+``across``: one row per number across points (derived, of own functions of groups, of fits) and
+group: `number, group` (as text), `unit, value, se, low, high, reason` (why it is undecided),
+`note, points` (how many).
+
+``zne``: one row per point and number without noise: `id, point, number, value, se, low, high`,
+`chi2, dof, p` of the values at the scales of the noise about the curve; `json` has them under
+`zne`, with these values.
+
 ``columns``: what stands in the columns of ``csv``, a row for each: `column, label, unit, meaning`.
 
 ``oqc-snapshot``: the points on OQC as that cloud's own client saves and loads them.
@@ -53,9 +61,17 @@ import json
 from collections.abc import Callable, Collection, Iterable, Iterator
 from importlib.util import find_spec
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, cast
 
-from qbatch.across import Across, Points, across_facts, agreement_facts, read_across
+from qbatch.across import (
+    ACROSS_COLUMNS,
+    Across,
+    Points,
+    across_facts,
+    across_rows,
+    agreement_facts,
+    read_across,
+)
 from qbatch.across.fit_facts import FIT_COLUMNS, fit_facts, fit_rows
 from qbatch.across.points import needs_points
 from qbatch.circuit.installed import load_installed, offered
@@ -68,15 +84,28 @@ from qbatch.notation import did_you_mean, visible
 from qbatch.report.files import replacing, replacing_text
 from qbatch.report.numbers import plain
 from qbatch.report.rows import Columns, Floors, Point, Run, facts_of_setting, stretches
+from qbatch.snapshot.extrapolated import ZNE_COLUMNS, zne_facts, zne_rows
 
 if TYPE_CHECKING:
     from qbatch.result import Estimate
+    from qbatch.snapshot.points import PointResult
 
 #: Group of entry points by which packages offer formats: functions of a run and an open text file.
 EXPORTERS = "qbatch.exporters"
 
 #: Formats that are text and can go to a stream.
-TEXT_FORMATS = ("csv", "counts", "json", "ledger", "fits", "reused", "columns", "oqc-snapshot")
+TEXT_FORMATS = (
+    "csv",
+    "counts",
+    "json",
+    "ledger",
+    "fits",
+    "reused",
+    "across",
+    "zne",
+    "columns",
+    "oqc-snapshot",
+)
 #: Formats that need a file.
 BINARY_FORMATS = ("netcdf", "parquet")
 #: Formats that make a folder, or a file of the packed folder.
@@ -88,9 +117,9 @@ def export(run: Run, format: str, out: IO[str] | Path) -> None:
 
     Args:
         run: Read once.
-        format: csv, counts, json, ledger, fits, reused, columns, oqc-snapshot; with a path also
-            capsule, and netcdf and parquet, which need the extra ``[data]``; or one that a package
-            offers.
+        format: csv, counts, json, ledger, fits, reused, across, zne, columns, oqc-snapshot; with a
+            path also capsule, and netcdf and parquet, which need the extra ``[data]``;
+            or one that a package offers.
         out: An open text stream, or the path of a file, which is replaced whole.
 
     Raises:
@@ -208,6 +237,19 @@ def _write_fits(run: Run, file: IO[str]) -> None:
     writer.writerows(map(cell, row) for row in fit_rows(fitted, run.manifest))
 
 
+def _write_across(run: Run, file: IO[str]) -> None:
+    writer = csv.writer(_Shown(file), lineterminator="\n")
+    writer.writerow(ACROSS_COLUMNS)
+    numbers = read_across(run).numbers
+    writer.writerows(map(cell, row) for row in across_rows(numbers, run.manifest.units))
+
+
+def _write_zne(run: Any, file: IO[str]) -> None:
+    writer = csv.writer(_Shown(file), lineterminator="\n")
+    writer.writerow(ZNE_COLUMNS)
+    writer.writerows(map(cell, row) for row in zne_rows(run, run.manifest))
+
+
 def _write_columns(run: Run, file: IO[str]) -> None:
     writer = csv.writer(_Shown(file), lineterminator="\n")
     writer.writerow(COLUMNS_OF_COLUMNS)
@@ -230,7 +272,8 @@ def _write_json(run: Run, file: IO[str]) -> None:
     for number, point in enumerate(run):
         if needs_points(manifest):
             gathered.add(point)
-        facts = {**_facts(point, floors), "emulated": point.backend in emulated}
+        facts = {**_facts(point, floors), **zne_facts(cast("PointResult", point), manifest)}
+        facts["emulated"] = point.backend in emulated
         file.write((",\n" if number else "\n") + json.dumps(facts, ensure_ascii=False))
     across = Across(gathered)
     file.write('\n], "fits": [')
@@ -303,6 +346,8 @@ _WRITERS: dict[str, Callable[[Run, IO[str]], None]] = {
     "ledger": _write_ledger,
     "fits": _write_fits,
     "reused": _write_reused,
+    "across": _write_across,
+    "zne": _write_zne,
     "columns": _write_columns,
     "oqc-snapshot": _write_oqc_snapshot,
 }

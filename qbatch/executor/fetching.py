@@ -208,7 +208,7 @@ async def _pack_all(engine: Engine, fetched: Sequence[Fetched]) -> list[NewResul
     def pack() -> list[NewResult]:
         return [pack_result(one, analysis, key) for one in fetched]
 
-    is_quick = len(fetched) <= FEW and not analysis.own
+    is_quick = len(fetched) <= FEW and not analysis.own_at_points
     return pack() if is_quick else await engine.offload(pack)
 
 
@@ -232,6 +232,7 @@ def pack_result(fetched: Fetched, analysis: Analysis, analysis_key: str) -> NewR
         estimates = analyse(fetched.counts, analysis)
     except ValueError:  # the reader meets it again, and can say so
         return result
-    if any(number not in estimates for own in analysis.own.values() for number in own.returns):
+    own = (number for each in analysis.own_at_points.values() for number in each.returns)
+    if any(number not in estimates for number in own):
         return result  # as above
     return replace(result, analysis=analysis_key, estimates=dump_estimates(estimates))

@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
-    BeforeValidator,
     Field,
     ModelWrapValidatorHandler,
     PrivateAttr,
@@ -20,11 +19,17 @@ from pydantic import (
     model_validator,
 )
 
-from qbatch.manifest.columns import RESERVED, clashes, mitigated_numbers, named_numbers
+from qbatch.manifest.columns import (
+    RESERVED,
+    clashes,
+    mitigated_numbers,
+    named_numbers,
+    numbers_of_own,
+)
 from qbatch.manifest.derived import Derived, check_derived
 from qbatch.manifest.expected import (
+    Expectation,
     Theory,
-    as_formula,
     check_expected,
     read_theory,
     theory_in,
@@ -39,7 +44,6 @@ from qbatch.manifest.fields import (
     Real,
     Text,
     amiss,
-    as_text,
     check_beside,
     known_to,
     unknown,
@@ -53,6 +57,7 @@ from qbatch.manifest.own import OwnAnalysis
 from qbatch.manifest.patterns import by_registers, mistake_in
 from qbatch.manifest.sections import SectionNames
 from qbatch.manifest.sweep import AnySweepWhere
+from qbatch.manifest.tabled import read_tables
 from qbatch.manifest.varying import VaryingSum
 
 _METRICS = ("tvd", "hellinger", "fidelity")
@@ -94,14 +99,6 @@ Observable = Annotated[
             ]
         }
     ),
-]
-
-#: A formula, or one number.
-Expectation = Annotated[
-    str,
-    BeforeValidator(as_text),
-    BeforeValidator(as_formula),  # the last is first
-    WithJsonSchema({"type": ["string", "number"]}),
 ]
 
 
@@ -157,11 +154,13 @@ class Analysis(Model):
             stands for each bit of its register; or of how many bits are 1, "weight(all)<=1",
             "parity(a)=0". Patterns joined by | are one number: "all=0 | all=1".
         distribution: To which the distance is taken.
-        own: Name -> a function of yours that makes numbers of a point's counts.
+        own: Name -> a function of yours that makes numbers of counts: of each point's; or with
+            `over` of all points along an axis.
         derived: Name -> formula of numbers at several points: ``zz[phi=0] - zz[phi=pi/2]``.
         fits: Name -> curve fitted to a number along an axis; its parameters are ``NAME.tau``.
         mitigation: What is measured beside, for numbers with less noise in them: ``NAME.zne``.
-        expected: Number -> what theory says of it, a formula of axes: ``-cos(theta)``.
+        expected: Number -> what theory says of it, a formula of axes: ``-cos(theta)``; or
+            {file: exact.csv}, a table with a column for each axis and one of the number.
         intervals: How wide intervals are.
     """
 
@@ -225,6 +224,12 @@ class Analysis(Model):
         check_derived(derived, known_to(info))
         return derived
 
+    @field_validator("expected", mode="before")
+    @classmethod
+    def read_theory(cls, expected: Any, info: ValidationInfo) -> Any:
+        """Read theory in files as the text that says the same."""
+        return read_tables(expected, info)
+
     @field_validator("expected")
     @classmethod
     def check_theory(cls, expected: Mapping[str, str], info: ValidationInfo) -> Mapping[str, str]:
@@ -249,7 +254,7 @@ class Analysis(Model):
                 if name in taken:
                     mistakes.add((kind, name, AT_KEY), wrong("names two numbers; rename one"))
                 taken.add(name)
-        of_own = named_numbers({"own": data.get("own")} if isinstance(data, Mapping) else {})
+        of_own = numbers_of_own(data.get("own") if isinstance(data, Mapping) else None)
         for number, (_, *own) in of_own.items():
             if number in taken:
                 said = f"{number!r} names two numbers; rename one, or write numbers: […]"
@@ -294,10 +299,20 @@ class Analysis(Model):
         return self._made[key]
 
     @property
+    def own_at_points(self) -> Mapping[str, OwnAnalysis]:
+        """Own analyses that are called with each point's counts."""
+        return {name: own for name, own in self.own.items() if own.over is None}
+
+    @property
+    def own_over_axes(self) -> Mapping[str, OwnAnalysis]:
+        """Own analyses that are called with groups of points."""
+        return {name: own for name, own in self.own.items() if own.over is not None}
+
+    @property
     def names(self) -> tuple[str, ...]:
         """Names of all numbers that each point has, as they head columns."""
         metrics = self.distribution.metrics if self.distribution else ()
-        own = (number for each in self.own.values() for number in each.returns)
+        own = (number for each in self.own_at_points.values() for number in each.returns)
         mitigated = (name for name, _ in mitigated_numbers(self))
         return (*self.observables, *self.probabilities, *metrics, *own, *mitigated)
 

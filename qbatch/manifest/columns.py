@@ -141,13 +141,26 @@ def named_numbers(analysis: Any) -> dict[str, Loc]:
         for metric in metrics:
             if isinstance(metric, str):
                 found.setdefault(metric, ("analysis", "distribution"))
-    for name, own in _map(_part(analysis, "own")).items():
-        loc = ("analysis", "own", str(name))
-        for number in _list(_part(own, "numbers")) or (name,):
-            found.setdefault(str(number), loc)
+    of_points = {n: o for n, o in _map(_part(analysis, "own")).items() if not _part(o, "over")}
+    found |= {n: loc for n, loc in numbers_of_own(of_points).items() if n not in found}
     for mitigated, asked_at in mitigated_numbers(analysis):
         found.setdefault(mitigated, asked_at)
     return found
+
+
+def numbers_of_own(own: Any) -> dict[str, Loc]:
+    """Return each number of own analyses with its place, from whatever has shape."""
+    found: dict[str, Loc] = {}
+    for name, each in _map(own).items():
+        for number in _list(_part(each, "numbers")) or (name,):
+            found.setdefault(str(number), ("analysis", "own", str(name)))
+    return found
+
+
+def numbers_over_axes(analysis: Any) -> dict[str, Loc]:
+    """Return each number that own analyses make of groups of points, from whatever has shape."""
+    own = _map(_part(analysis, "own")).items()
+    return numbers_of_own({name: each for name, each in own if _part(each, "over")})
 
 
 def mitigated_numbers(analysis: Any) -> Iterator[tuple[str, Loc]]:

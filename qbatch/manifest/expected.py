@@ -10,11 +10,14 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
+
+from pydantic import BeforeValidator, WithJsonSchema
 
 from qbatch.arithmetic import ExpressionError, Number
 from qbatch.formula import Formula, read_formula
-from qbatch.manifest.fields import AT_KEY, Known, Mistakes, amiss, unknown, wrong
+from qbatch.manifest.fields import AT_KEY, Known, Mistakes, amiss, as_text, unknown, wrong
+from qbatch.manifest.tabled import Table
 from qbatch.notation import did_you_mean, is_number, listed
 
 if TYPE_CHECKING:
@@ -39,7 +42,7 @@ class Theory:
     """A function of axes.
 
     Attributes:
-        text: As written.
+        text: As written; of a table its file.
         axes: That it is of.
         parameters: Of fits that it is of: ``t1.tau``.
     """
@@ -47,7 +50,7 @@ class Theory:
     text: str
     axes: tuple[str, ...]
     parameters: tuple[str, ...]
-    _formula: Formula
+    _formula: Formula | Table
     _written: Mapping[str, str]
 
     def at(self, values: Mapping[str, Any]) -> Floats | None:
@@ -85,6 +88,8 @@ def read_theory(
     Raises:
         ExpressionError: It is none.
     """
+    if (table := Table.of(text)) is not None:
+        return Theory(table.file, table.names, (), table, {})
     written = {f"dotted_{at}": name for at, name in enumerate(dict.fromkeys(_DOTTED.findall(text)))}
     marks = {name: mark for mark, name in written.items()}
     formula = read_formula(_DOTTED.sub(lambda found: marks[found[0]], text), numbers)
@@ -111,6 +116,27 @@ def theory_in(claim: str, taken: Collection[str]) -> dict[str, float]:
 def as_formula(value: Any) -> Any:
     """Return what may be a formula as text: a number is one, too."""
     return repr(value) if is_number(value) else value
+
+
+#: A formula, or one number, or a file of numbers.
+Expectation = Annotated[
+    str,
+    BeforeValidator(as_text),
+    BeforeValidator(as_formula),  # the last is first
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": ["string", "number"]},
+                {
+                    "type": "object",
+                    "additionalProperties": False,
+                    "required": ["file"],
+                    "properties": {"file": {"type": "string"}, "column": {"type": "string"}},
+                },
+            ]
+        }
+    ),
+]
 
 
 def check_expected(
@@ -143,7 +169,7 @@ def check_expected(
                 kind = "observable or probability of the analysis"
                 mistakes.add((name, AT_KEY), unknown(kind, name, numbers))
         for problem in _problems(text, known):
-            mistakes.add((name,), amiss(f"{str(text)!r} {problem}"))
+            mistakes.add((name,), amiss(problem))
     mistakes.raise_any()
 
 
@@ -151,16 +177,18 @@ def _problems(text: str, known: Known) -> Iterator[str]:
     try:
         theory = read_theory(text, known.vars, known.across)
     except ExpressionError as error:
-        yield str(error)
+        yield f"{str(text)!r} {error}"
         return
+    of = f"{theory.text!r} names"
     for name in theory.parameters:
         if "." not in name:
-            yield f"names {name!r}, a derived number; theory is of axes, vars and fits' parameters"
+            known_as = "a derived number; theory is of axes, vars and fits' parameters"
+            yield f"{of} {name!r}, {known_as}"
     axes = {*(known.axes or ()), "shots", "repeat"} - set(_WORDS)
     for axis in theory.axes if known.axes is not None else ():
         if axis in _WORDS:
-            yield f"names {axis!r}, which holds no numbers"
+            yield f"{of} {axis!r}, which holds no numbers"
         elif axis not in axes:
             fitted = (name for name in known.across if "." in name)
             there = [*sorted(axes), *known.vars, *sorted(fitted)]
-            yield f"names {axis!r}, which is none of {listed(there)}{did_you_mean(axis, there)}"
+            yield f"{of} {axis!r}, which is none of {listed(there)}{did_you_mean(axis, there)}"

@@ -69,6 +69,11 @@ class Fit(Model):
     fixed: Mapping[Identifier, _Number] = Field(default_factory=dict)
     qubits: Annotated[Whole, Field(ge=1, le=50)] = 1
 
+    @property
+    def along(self) -> str:
+        """The axis that it goes along."""
+        return self.x
+
     def curve(self, numbers: Mapping[str, int | float]) -> Curve:
         """Return what is fitted.
 

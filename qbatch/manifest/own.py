@@ -1,4 +1,4 @@
-"""Own analyses: a person's function from a point's counts to named numbers with errors.
+"""Own analyses: a person's function from counts of a point, or a group, to numbers with errors.
 
 Rules: code beside the manifest runs only where it was trusted, as that of circuits does; what is
 installed is trusted already. What a function is belongs to no content: another one buys nothing
@@ -17,13 +17,26 @@ from typing import TYPE_CHECKING, Any, Self
 from pydantic import Field, PrivateAttr, ValidationInfo, field_validator, model_validator
 
 from qbatch.errors import CircuitError, Place, SourceError
-from qbatch.manifest.fields import Column, Model, Swept, Text, amiss
+from qbatch.manifest.fields import (
+    AT_KEY,
+    AXES,
+    Column,
+    Mistakes,
+    Model,
+    Swept,
+    Text,
+    amiss,
+    known_to,
+    unknown,
+    wrong,
+)
 from qbatch.manifest.functions import Home, load_function, named_function
+from qbatch.manifest.sweep import AnySweepWhere
 from qbatch.notation import did_you_mean, listed
 
 if TYPE_CHECKING:
     from qbatch.circuit.code import CodeFunction
-    from qbatch.result import Counts
+    from qbatch.result import Counts, Measurement
 
 #: Group of entry points by which a package offers analyses.
 GROUP = "qbatch.analyses"
@@ -33,19 +46,25 @@ _ONE_AT_A_TIME = Lock()
 
 
 class OwnAnalysis(Model):
-    """A function from a point's counts to numbers: exactly one of python, installed.
+    """A function from counts to numbers: exactly one of python, installed.
 
     Attributes:
-        python: ``FILE.py:FUNCTION``, called with the counts; runs only with --trust.
+        python: ``FILE.py:FUNCTION``, called with a point's counts; runs only with --trust.
         installed: Name under which a package offers one (entry point `qbatch.analyses`).
         numbers: Names of what it returns; left out: the one that the analysis is called.
         arguments: What it is given by name.
+        over: An axis: it is called with all points along it, once for each group of them.
+        where: Axis -> value or list of values: the points it is called with.
+        by: Axes for each of whose values it is called; left out: all but `over` and repeat.
     """
 
     python: Text | None = None
     installed: Text | None = None
     numbers: tuple[Column, ...] = ()
     arguments: Mapping[str, Swept] = Field(default_factory=dict, alias="with")
+    over: Text | None = None
+    where: AnySweepWhere = Field(default_factory=dict)
+    by: tuple[Text, ...] | None = None
 
     _name: str = PrivateAttr(default="")
     _home: Home | None = PrivateAttr(default=None)
@@ -73,6 +92,30 @@ class OwnAnalysis(Model):
             raise amiss('write one of python: "FILE.py:FUNCTION" and installed: NAME')
         return self
 
+    @model_validator(mode="after")
+    def check_group(self, info: ValidationInfo) -> Self:
+        """See that groups are of axes that there are."""
+        mistakes = Mistakes()
+        for key in ("where", "by"):
+            if self.over is None and key in self.model_fields_set:
+                said = "chooses among groups of points; write over: AXIS, too, or leave it out"
+                mistakes.add((key, AT_KEY), wrong(said))
+        axes = known_to(info).axes
+        named: list[tuple[tuple[str | int, ...], str]] = []
+        named += [(("over",), self.over)] if self.over is not None else []
+        named += [(("by", at), axis) for at, axis in enumerate(self.by or ())]
+        there = {*AXES, "repeat", *(axes or ())}
+        for loc, axis in named if axes is not None else ():
+            if axis not in there:
+                mistakes.add(loc, unknown("axis", axis, there))
+        mistakes.raise_any()
+        return self
+
+    @property
+    def along(self) -> str:
+        """The axis along which points are grouped; "" where each is analysed alone."""
+        return self.over or ""
+
     @property
     def returns(self) -> Sequence[str]:
         """Names of its numbers."""
@@ -98,7 +141,8 @@ class OwnAnalysis(Model):
         """
         if self._opened is None:
             found = self._load(place)
-            _check_arguments(found, self.arguments, place)
+            first = "points" if self.over else "counts"
+            _check_arguments(found, self.arguments, place, first)
             self._opened = found
         return self._opened
 
@@ -108,8 +152,12 @@ class OwnAnalysis(Model):
         home = self._home or Home(Path(), trust=False)
         return load_function(self.python or "", f"analysis {self._name!r}", home, place)
 
-    def measure(self, counts: Counts, level: float) -> Any:
+    def measure(self, counts: Counts | Sequence[Measurement], level: float) -> Any:
         """Call the function.
+
+        Args:
+            counts: Of a point; of a group each of its points.
+            level: Of intervals.
 
         Raises:
             OwnNumbersError: It cannot be called, or raised.
@@ -191,12 +239,14 @@ def _version_of(installed: str | None) -> str:
     return next((package.version for package in found if package is not None), "")
 
 
-def _check_arguments(function: CodeFunction, given: Mapping[str, Any], place: Place) -> None:
+def _check_arguments(
+    function: CodeFunction, given: Mapping[str, Any], place: Place, first: str
+) -> None:
     if not function.parameters:
-        raise CircuitError(place, "the function takes nothing; its first argument is the counts")
+        raise CircuitError(place, f"the function takes nothing; its first argument is the {first}")
     _, *rest = function.parameters
     if unknown := [name for name in given if name not in rest]:
-        known = listed(rest) if rest else "none beside the counts"
+        known = listed(rest) if rest else f"none beside the {first}"
         hint = did_you_mean(unknown[0], rest)
         said = f"'with' gives {unknown[0]!r}, which is no argument ({known}){hint}"
         raise CircuitError(place, said)

@@ -30,7 +30,7 @@ from qbatch.arithmetic import (
 )
 from qbatch.errors import ManifestError, Place, SourceErrors
 from qbatch.manifest.budget import Budget
-from qbatch.manifest.columns import named_numbers
+from qbatch.manifest.columns import named_numbers, numbers_over_axes
 from qbatch.manifest.complaints import complain, order_of
 from qbatch.manifest.construction import read_data
 from qbatch.manifest.fields import AT_KEY, Known, Mistakes, wrong
@@ -253,6 +253,7 @@ def _across(analysis: Mapping[str, Any]) -> Iterator[str]:
     yield from map(str, _map(analysis.get("derived")))
     for name, fit in _map(analysis.get("fits")).items():
         yield from fit_names(str(name), fit)
+    yield from numbers_over_axes(analysis)
 
 
 def _axes(sweeps: Any) -> set[str]:

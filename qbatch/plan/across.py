@@ -69,10 +69,11 @@ def check_expected(plan: Plan, mistakes: Mistakes) -> None:
     if not manifest.analysis.expected:
         return
     values = values_by_axis(manifest)
-    for name, text in manifest.analysis.expected.items():
+    for name in manifest.analysis.expected:
         theory = manifest.analysis.theory_of(name, manifest.vars)
         for axis in () if theory is None else theory.axes:
             strange = [value for value in values.get(axis) or () if not is_number(value)]
-            if strange:
-                said = f"{text!r} is of {axis}, which has {shortened(str(strange[0]))!r}, no number"
+            if strange and theory is not None:
+                has = shortened(str(strange[0]))
+                said = f"{theory.text!r} is of {axis}, which has {has!r}, no number"
                 mistakes.add(("analysis", "expected", name), f"analysis.expected.{name}: {said}")

@@ -377,6 +377,10 @@ def _check_result_wheres(manifest: Manifest, drafts: Sequence[Draft], mistakes: 
             (fit.where, ("analysis", "fits", n, "where"))
             for n, fit in manifest.analysis.fits.items()
         ),
+        *(
+            (own.where, ("analysis", "own", n, "where"))
+            for n, own in manifest.analysis.own_over_axes.items()
+        ),
     ]
     if not any(where for where, _ in wheres):
         return

@@ -38,14 +38,17 @@ def check_fits(manifest: Manifest, drafts: Sequence[Draft], mistakes: Mistakes) 
 
 def _check_wheres(manifest: Manifest, mistakes: Mistakes) -> None:
     """See that checks of parameters choose among fits, by axes that have a fit for each value."""
-    for number, check in enumerate(manifest.checks if manifest.analysis.fits else ()):
+    analysis = manifest.analysis
+    of_groups = {n: each for each in analysis.own_over_axes.values() for n in each.returns}
+    for number, check in enumerate(manifest.checks if analysis.fits or of_groups else ()):
         name, _ = check.units(manifest.vars)
-        fit = manifest.analysis.fits.get(name.partition(".")[0])
-        if fit is None or "." not in name:
+        fit = analysis.fits.get(name.partition(".")[0]) if "." in name else of_groups.get(name)
+        if fit is None:
             continue
         for axis in check.where.keys() - fit.where.keys():
-            if axis in (fit.x, "repeat") if fit.by is None else axis not in fit.by:
-                said = f"{name} is not of one {axis}: all of its values are fitted together"
+            if axis in (fit.along, "repeat") if fit.by is None else axis not in fit.by:
+                made = "fitted" if name not in of_groups else "analysed"
+                said = f"{name} is not of one {axis}: all of its values are {made} together"
                 mistakes.add(("checks", number, "where", axis), said)
 
 

@@ -45,9 +45,10 @@ class AcrossRow:
 
 
 def derived_rows(across: Across, manifest: Manifest) -> list[AcrossRow]:
-    """Tell derived numbers, a row each."""
+    """Tell derived numbers, and those of own functions of groups, a row each."""
     units, labels = manifest.units, manifest.report.texts
-    return [_row(number, units, labels) for number in across.derived[:MAX_ROWS]]
+    numbers = [*across.derived, *across.own][:MAX_ROWS]
+    return [_row(number, units, labels) for number in numbers]
 
 
 def _row(number: AcrossNumber, units: Mapping[str, str], labels: Mapping[str, str]) -> AcrossRow:
@@ -99,5 +100,11 @@ def _theory_row(one: Agreement) -> tuple[str, ...]:
 
 
 def formulas(manifest: Manifest) -> list[tuple[str, str]]:
-    """(name, formula) of each derived number."""
-    return [(name, derived.value) for name, derived in manifest.analysis.derived.items()]
+    """(name, formula) of each derived number; of own functions what they are, over which axis."""
+    derived = [(name, each.value) for name, each in manifest.analysis.derived.items()]
+    own = [
+        (number, f"{each.python or f'installed {each.installed}'} over {each.over}")
+        for each in manifest.analysis.own_over_axes.values()
+        for number in each.returns
+    ]
+    return derived + own

@@ -39,7 +39,13 @@ from qbatch.result.joint import correlations, weighted_sum
 from qbatch.result.mitigated import extrapolations, means_of_forms
 from qbatch.result.notation import NotationError, parse_number
 from qbatch.result.observable import Observable, parse_observable
-from qbatch.result.own import AnalysisFunction, OwnNumbersError, measure_own
+from qbatch.result.own import (
+    AnalysisFunction,
+    Measurement,
+    OwnNumbersError,
+    measure_own,
+    own_numbers,
+)
 from qbatch.result.pattern import parse_bits, parse_pattern
 from qbatch.result.settings import analyse_settings, bases_of, mended_of, told_alone
 
@@ -54,6 +60,7 @@ __all__ = [
     "CountsArray",
     "Estimate",
     "Histogram",
+    "Measurement",
     "NotationError",
     "Observable",
     "OwnNumbersError",
@@ -79,6 +86,7 @@ __all__ = [
     "mended_of",
     "observables_over_z",
     "only",
+    "own_numbers",
     "parse_bits",
     "parse_check",
     "parse_distribution",

@@ -74,7 +74,7 @@ class AnalysisLike(Protocol):
     @property
     def intervals(self) -> IntervalsLike: ...
     @property
-    def own(self) -> Mapping[str, OwnLike]: ...
+    def own_at_points(self) -> Mapping[str, OwnLike]: ...
     @property
     def mitigation(self) -> MitigationLike: ...
 
@@ -98,7 +98,7 @@ class _Part:
     probabilities: Mapping[str, str]
     distribution: TargetLike | None
     intervals: IntervalsLike
-    own: Mapping[str, OwnLike]
+    own_at_points: Mapping[str, OwnLike]
     mitigation: MitigationLike = UNMITIGATED
 
 
@@ -121,7 +121,7 @@ def only(analysis: AnalysisLike, names: Collection[str | None]) -> AnalysisLike:
         {name: text for name, text in analysis.probabilities.items() if name in names},
         _Metrics(whole.target, metrics) if whole is not None and metrics else None,
         analysis.intervals,
-        {name: own for name, own in analysis.own.items() if {*own.returns} & {*names}},
+        {name: own for name, own in analysis.own_at_points.items() if {*own.returns} & {*names}},
         analysis.mitigation if mitigated else UNMITIGATED,
     )
 
@@ -129,7 +129,11 @@ def only(analysis: AnalysisLike, names: Collection[str | None]) -> AnalysisLike:
 def without_observables(analysis: AnalysisLike) -> AnalysisLike:
     """Return an analysis with those of its numbers alone that speak of outcomes."""
     return _Part(
-        {}, analysis.probabilities, analysis.distribution, analysis.intervals, analysis.own
+        {},
+        analysis.probabilities,
+        analysis.distribution,
+        analysis.intervals,
+        analysis.own_at_points,
     )
 
 
@@ -173,7 +177,7 @@ def analyse(counts: Counts, analysis: AnalysisLike) -> dict[str, Estimate]:
         target, metrics = analysis.distribution.target, analysis.distribution.metrics
         for name, (estimate, _) in distances(counts, target, metrics, level).items():
             found[name] = estimate
-    return found | measure_own(counts, analysis.own, level)[0]
+    return found | measure_own(counts, analysis.own_at_points, level)[0]
 
 
 #: Outcomes of a target told apart by `shot_values`; rarer ones are one.

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from qbatch.notation import did_you_mean, listed
@@ -22,16 +23,32 @@ if TYPE_CHECKING:
 Number = Estimate | tuple[float, float]
 
 
+@dataclass(frozen=True, slots=True)
+class Measurement:
+    """One point of a group, as a function of groups is given it.
+
+    Attributes:
+        parameters: Axis -> value: circuit, backend, shots, repeat and every parameter.
+        counts: Of its circuit as it is written.
+        by_setting: Of each setting: "" as the circuit is written, "X0 Y1" in that basis.
+        estimates: Number of the analysis -> estimate.
+    """
+
+    parameters: Mapping[str, bool | int | float | str]
+    counts: Counts
+    by_setting: Mapping[str, Counts]
+    estimates: Mapping[str, Estimate]
+
+
 class AnalysisFunction(Protocol):
     """What may stand in ``analysis: {own: …}``, or be an entry point of `qbatch.analyses`.
 
-    The counts come first, arguments of ``with`` by name; one that is called `level` is given the
-    level of the manifest's intervals. A function of one number may return it without its name.
+    The counts come first (of a group, with `over`, a list of `Measurement`), arguments of ``with``
+    by name; one that is called `level` is given the level of the manifest's intervals. A function
+    of one number may return it without its name.
     """
 
-    def __call__(
-        self, counts: Counts, /, *args: Any, **named: Any
-    ) -> Mapping[str, Number] | Number:
+    def __call__(self, counts: Any, /, *args: Any, **named: Any) -> Mapping[str, Number] | Number:
         """Return each number by its name."""
         ...
 
@@ -48,7 +65,7 @@ class OwnLike(Protocol):
     @property
     def place(self) -> str: ...
 
-    def measure(self, counts: Counts, level: float) -> Any:
+    def measure(self, counts: Counts | Sequence[Measurement], level: float) -> Any:
         """Call the function.
 
         Raises:
@@ -71,8 +88,15 @@ def measure_own(
     return found, failed
 
 
-def own_numbers(own: OwnLike, counts: Counts, level: float) -> dict[str, Estimate]:
+def own_numbers(
+    own: OwnLike, counts: Counts | Sequence[Measurement], level: float
+) -> dict[str, Estimate]:
     """Return an own analysis' numbers, in the order in which the manifest names them.
+
+    Args:
+        own: The analysis.
+        counts: Of a point; of a group each of its points.
+        level: Of intervals.
 
     Raises:
         OwnNumbersError: The function raised, or returned other numbers than the manifest names, or

@@ -31,9 +31,15 @@ def analysis_key(analysis: Analysis, noted: Mapping[str, Mapping[str, str]] | No
         noted: Own analysis -> what it was when the run began: where its file is not to be had any
             more, what was kept by it then still holds.
     """
-    left_out = ACROSS_POINTS if analysis.own else {*ACROSS_POINTS, "own"}
+    left_out: dict[str, Any] = dict.fromkeys(ACROSS_POINTS, True)
+    at_points = {"over": True, "where": True, "by": True}  # as before these were known
+    left_out["own"] = {
+        name: at_points if name in analysis.own_at_points else True for name in analysis.own
+    }
+    if not analysis.own_at_points:
+        left_out["own"] = True
     text = f"{METHOD} {analysis.model_dump_json(exclude=left_out)}"
-    for name, own in analysis.own.items():
+    for name, own in analysis.own_at_points.items():
         text += f" {own.sha256() or (noted or {}).get(name, {}).get('sha256', '')}"
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from qbatch.snapshot.points import PointResult, asked_of
@@ -21,6 +21,25 @@ def extrapolations_of(point: PointResult, manifest: Manifest) -> Mapping[str, Ex
 
     settings = [each.basis for each in point.settings]
     return extrapolations(counts, settings, asked_of(point, manifest))[0]
+
+
+#: Columns of the table of numbers without noise.
+ZNE_COLUMNS = ("id", "point", "number", "value", "se", "low", "high", "chi2", "dof", "p")
+
+
+def zne_rows(points: Iterable[PointResult], manifest: Manifest) -> Iterator[tuple[Any, ...]]:
+    """Yield the rows under `ZNE_COLUMNS`, of each point and number; None where nothing is left."""
+    for point in points:
+        for name, found in extrapolations_of(point, manifest).items():
+            each = found.estimate
+            numbers = (each.value, each.se, each.low, each.high)
+            yield (point.id, point.name, name, *numbers, found.chi2, found.dof, found.p)
+
+
+def zne_facts(point: PointResult, manifest: Manifest) -> dict[str, Any]:
+    """Return what a point's numbers without noise are made of, as JSON has it; or nothing."""
+    found = extrapolations_of(point, manifest)
+    return {"zne": {name: facts_of(each) for name, each in found.items()}} if found else {}
 
 
 def facts_of(found: Extrapolation) -> dict[str, Any]:

@@ -245,6 +245,32 @@ class Run(Listing):
 
         return list(read_across(self).fits)
 
+    def across(self) -> list[AcrossNumber]:
+        """All numbers across points: derived, of own functions of groups, and of fits."""
+        from qbatch.across import read_across
+
+        return list(read_across(self).numbers)
+
+    def across_to_dataframe(self) -> pd.DataFrame:
+        """One row per number across points and group (needs the extra ``[data]``).
+
+        Columns as in ``export --format across``; NaN where a number is undecided.
+        """
+        from qbatch.across import ACROSS_COLUMNS, across_rows
+        from qbatch.snapshot.tables import frame_of
+
+        return frame_of(across_rows(self.across(), self.manifest.units), ACROSS_COLUMNS)
+
+    def zne_to_dataframe(self) -> pd.DataFrame:
+        """One row per point and number without noise, with χ² (needs the extra ``[data]``).
+
+        Columns as in ``export --format zne``; NaN where no value is left to judge the curve by.
+        """
+        from qbatch.snapshot.extrapolated import ZNE_COLUMNS, zne_rows
+        from qbatch.snapshot.tables import frame_of
+
+        return frame_of(zne_rows(self, self.manifest), ZNE_COLUMNS)
+
     def fits_to_dataframe(self) -> pd.DataFrame:
         """One row per fitted parameter and group (needs the extra ``[data]``).
 

@@ -34,7 +34,9 @@ def undecided(
         found |= mended_of(counts, settings, analysis).untold
         found |= means_of_forms(counts, settings, analysis)[1]
         found |= extrapolations(counts, settings, analysis)[1]
-    missing = {name: own for name, own in analysis.own.items() if not {*there} >= {*own.returns}}
+    missing = {
+        name: own for name, own in analysis.own_at_points.items() if not {*there} >= {*own.returns}
+    }
     if missing and "" in counts:
         from qbatch.result import measure_own
 

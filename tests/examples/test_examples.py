@@ -18,6 +18,7 @@ import pytest
 from qiskit.quantum_info import SparsePauliOp, Statevector
 
 from qbatch import open_run
+from qbatch.across import read_across
 from qbatch.cli import main
 from qbatch.report import Overview
 from qbatch.report.rows import Columns
@@ -390,7 +391,13 @@ def test_hydrogen_pulled_apart_has_the_exact_energy_at_each_length(done: Open) -
     assert all(e.low <= H2_GROUND_STATES[values["r"]] <= e.high for values, e in found)
     assert {len(point.settings) for point in run} == {5}
     assert max(estimate.se for _, estimate in found) < 0.002
-    for key, text in run.manifest.sums.items():
+    (agreement,) = read_across(run).expected
+    assert agreement.formula == "hamiltonians/h2_exact.csv"
+    assert [one.expected for one in agreement.residuals] == pytest.approx(
+        [*H2_GROUND_STATES.values()], abs=1e-7
+    )
+    made = {k: text for k, text in run.manifest.sums.items() if k.startswith("hamiltonians/h2.py")}
+    for key, text in made.items():
         operator = SparsePauliOp.from_sparse_list(
             [
                 (re.sub(r"\W|\d", "", term), [*map(int, re.findall(r"\d", term))], float(sign + c))

@@ -14,18 +14,8 @@ from qbatch.cli.tables import tell
 if TYPE_CHECKING:
     from qbatch.snapshot import Run
 
-_TEXT = (
-    "csv",
-    "counts",
-    "json",
-    "ledger",
-    "fits",
-    "reused",
-    "columns",
-    "md",
-    "html",
-    "oqc-snapshot",
-)
+_TABLES = ("csv", "counts", "json", "ledger", "fits", "reused", "across", "zne", "columns")
+_TEXT = (*_TABLES, "md", "html", "oqc-snapshot")
 _BINARY = ("netcdf", "parquet", "capsule")
 
 #: How files of a format are called; without one, and to stdout, it is CSV.

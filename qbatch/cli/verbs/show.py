@@ -105,14 +105,9 @@ def _number(estimate: Estimate) -> dict[str, float]:
     }
 
 
-def _facts_of_zne(run: Run, point: PointResult) -> dict[str, Any]:
-    from qbatch.snapshot.extrapolated import extrapolations_of, facts_of
-
-    found = extrapolations_of(point, run.manifest)
-    return {"zne": {name: facts_of(each) for name, each in found.items()}} if found else {}
-
-
 def _facts_in_full(run: Run, point: PointResult) -> dict[str, Any]:
+    from qbatch.snapshot.extrapolated import zne_facts
+
     others = run.reused(point)
     return {
         **_facts(point),
@@ -123,7 +118,7 @@ def _facts_in_full(run: Run, point: PointResult) -> dict[str, Any]:
         "unit": point.job.unit,
         "counts": None if point.counts is None else point.counts.to_dict(),
         "facts": point.facts,
-        **_facts_of_zne(run, point),
+        **zne_facts(point, run.manifest),
         **({"reused": [each.facts() for each in others]} if others else {}),
         "attempts": [_facts_of_attempt(run, each) for each in run.attempts_of(point)],
         "history": [
