@@ -13,6 +13,7 @@ from inspect import Parameter, Signature, getdoc, signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, ParamSpec, Protocol, TypeVar
 
+from qbatch.errors import SelectionError
 from qbatch.executor.events import Observer, ignore
 from qbatch.notation import did_you_mean
 
@@ -155,8 +156,10 @@ def _check(verb: str, manifest: object, options: Mapping[str, object]) -> None:
 def _read(options: dict[str, Any]) -> dict[str, Any]:
     """Read what may be written as on the command line: a limit "5usd", an override "shots=100".
 
+    One text stands for a list of one.
+
     Raises:
-        SelectionError: A limit is no amount with a unit.
+        SelectionError: A limit is no amount with a unit, or there is no such choice.
     """
     from qbatch.plan.pricing.limits import parse_limits
 
@@ -167,6 +170,11 @@ def _read(options: dict[str, Any]) -> dict[str, Any]:
         options["overrides"] = (overrides,)
     elif isinstance(overrides, Mapping):
         options["overrides"] = tuple(f"{path}={value}" for path, value in overrides.items())
+    for name, kinds in (("reuse", str | Path), ("points", str)):
+        if isinstance(options.get(name), kinds):
+            options[name] = (options[name],)
+    if (only := options.get("only")) not in (None, "failed", "missing"):
+        raise SelectionError(f"only: {only!r} is no choice; write 'failed', 'missing' or None")
     return options
 
 

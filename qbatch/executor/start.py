@@ -54,7 +54,7 @@ from qbatch.executor.selecting import chosen
 from qbatch.executor.steps import Steps
 from qbatch.executor.stop import Stop, signals_raise, signals_to
 from qbatch.executor.waits import Waits
-from qbatch.manifest import Manifest
+from qbatch.manifest import Manifest, override_manifest
 from qbatch.manifest.paths import SettingValues, settings_of
 from qbatch.plan import (
     Plan,
@@ -228,7 +228,7 @@ def _free_folder(manifest: Manifest, options: Options) -> Path:
     folder = Path(options.out) if options.out is not None else run_folder_of(manifest)
     check_owner(folder, manifest)
     if manifest.is_made:
-        check_made(folder, manifest.name, manifest.to_yaml())
+        check_made(folder, manifest.name, manifest.text)
     holder = holder_of(folder)
     if holder is not None:
         raise RunLockedError(holder)
@@ -339,7 +339,7 @@ def _surroundings(options: Options, manifest: Manifest) -> Surroundings:
 
 def _expand(source: Manifest | str | Path, options: Options) -> Plan:
     if isinstance(source, Manifest):
-        return expand(source)
+        return expand(override_manifest(source, options.overrides, trust=options.trust))
     return expand_file(source, overrides=options.overrides, trust=options.trust)
 
 

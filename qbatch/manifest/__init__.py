@@ -11,7 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 from qbatch.manifest.models import Manifest
 from qbatch.manifest.objects import sweep
-from qbatch.manifest.reading import load_manifest, load_sound_parts, parse_manifest
+from qbatch.manifest.reading import (
+    load_manifest,
+    load_sound_parts,
+    override_manifest,
+    parse_manifest,
+)
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -21,6 +26,7 @@ __all__ = [
     "json_schema",
     "load_manifest",
     "load_sound_parts",
+    "override_manifest",
     "parse_manifest",
     "sweep",
 ]

@@ -126,6 +126,28 @@ def parse_manifest(
     return read_manifest(source)
 
 
+def override_manifest(
+    manifest: Manifest, overrides: Sequence[str] = (), *, trust: bool = False
+) -> Manifest:
+    """Read a manifest once more with overrides: the same one, where nothing is asked for.
+
+    Args:
+        manifest: Of a file, of text, or made in Python.
+        overrides: ``path=value`` each, as `-S` takes them; they follow those it has.
+        trust: Python circuits may run, also where they might not before.
+
+    Raises:
+        SourceErrors: Every mistake found.
+    """
+    old, trust = manifest._source, trust or manifest.trust
+    if old is None or not (overrides or trust != old.trust):
+        return manifest
+    flags = (*old.overrides, *overrides)
+    return read_manifest(
+        Source(old.file, old.text, old.folder, old.path, flags, trust, override, old.sums, old.call)
+    )
+
+
 def load_sound_parts(
     path: str | Path, *, overrides: Sequence[str] = (), trust: bool = False
 ) -> Manifest | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -22,6 +23,17 @@ def test_what_is_no_manifest_is_refused_in_a_line(manifest: Any) -> None:
 def test_an_option_that_there_is_not_is_named_with_its_likeness() -> None:
     with pytest.raises(TypeError, match=r"^run\(\) has no option 'overides'.*overrides"):
         qbatch.run("bell.yaml", overides=["shots=1"])  # type: ignore[call-arg]
+
+
+def test_a_choice_that_there_is_not_is_told_with_those_there_are() -> None:
+    with pytest.raises(qbatch.QbatchError, match=r"^only: 'mising' is no choice; .*'missing'"):
+        qbatch.run("bell.yaml", only="mising")  # type: ignore[arg-type]
+
+
+def test_one_run_to_reuse_is_not_read_letter_by_letter(tmp_path: Path) -> None:
+    manifest = Path(__file__).parents[2] / "manifests" / "bell.yaml"
+    with pytest.raises(qbatch.QbatchError, match=r"^nowhere: there is no such run folder"):
+        qbatch.run(manifest, reuse="nowhere", out=tmp_path / "run")
 
 
 def test_docstrings_of_the_interface_name_what_is_exported() -> None:
