@@ -17,7 +17,7 @@ from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from typing import Any, Self
 
-from tests.crash.experiments import CUT, EXPERIMENTS, LONGEST_LAG_S, SPENDING, Experiment
+from tests.crash.experiments import LONGEST_LAG_S, NAMED, SPENDING, Experiment
 from tests.crash.oracle import Verdict, entries_of, held_points, judge
 from tests.crash.world import Ended, Kill, Place, World, environ_of
 
@@ -207,7 +207,7 @@ class Stage:
 def play(world: World, case: Case) -> Played:
     """Play a case in fair weather."""
     with world.place() as place:
-        experiment = (EXPERIMENTS | CUT)[case.cloud]
+        experiment = NAMED[case.cloud]
         stage = Stage(world, place, experiment, str(case), _weather(case))
         {"run": _run, "late": _late, "detach": _detach, "fetch": _fetch, "cancel": _cancel}[
             case.verb
@@ -219,7 +219,7 @@ def _weather(case: Case) -> Mapping[str, Any]:
     if case.verb == "cancel":  # in the queue for ever
         return {"jobs": [{"wait_s": 50_000}]}
     if case.verb == "late":
-        cloud = (EXPERIMENTS | CUT)[case.cloud].cloud
+        cloud = NAMED[case.cloud].cloud
         late = {"method": "POST", "nth": [1, 2], "slow_s": LONGEST_LAG_S}
         return {"requests": [{**late, "path": path} for path in SPENDING[cloud]]}
     return {}

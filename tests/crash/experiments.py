@@ -6,6 +6,7 @@ a result that were lost, cut, or fetched for the wrong point is seen at once.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -26,10 +27,23 @@ cz q[0], q[1];
 c = measure q;
 """
 
+#: What a reference gives is what no point can give.
+REFERENCE = """\
+OPENQASM 3.0;
+include "stdgates.inc";
+qubit[3] q;
+bit[3] c;
+x q[0];
+x q[2];
+c = measure q;
+"""
+
+OF_A_REFERENCE = "101"
+
 MANIFEST = """\
 qbatch: 1
 name: crash
-circuits: {{turned: turned.qasm}}
+circuits: {{turned: turned.qasm{more}}}
 backends:
   cloud: {backend}
 shots: {shots}
@@ -37,7 +51,7 @@ sweep:
   matrix: {{a: [0, pi], b: [0, pi]}}
   exclude: {exclude}
 report: {{formats: [csv]}}
-"""
+{run}"""
 
 
 @dataclass(frozen=True)
@@ -53,6 +67,7 @@ class Experiment:
         switches: How the emulated cloud behaves where its real answer is not known: as is worst for
             whoever sends twice.
         row: What the proof's table calls it, where a cloud has several.
+        every: So many points are between two references; 0: there are none.
         ends: Where its points may be when the same command was given again in fair weather.
     """
 
@@ -63,18 +78,33 @@ class Experiment:
     shots: int = SHOTS
     pieces: int = 1
     row: str = ""
+    every: int = 0
     ends: tuple[str, ...] = ("completed", "held")
 
     @property
     def jobs(self) -> int:
         """How many there are to buy."""
-        return self.points * self.pieces
+        return self.points * self.pieces + self.references
+
+    @property
+    def references(self) -> int:
+        """How many there are: one before each stretch of points, and one after the last."""
+        return math.ceil(self.points / self.every) + 1 if self.every else 0
 
     def write(self, folder: Path) -> None:
         """Write manifest and circuit into `folder`."""
         (folder / "turned.qasm").write_text(CIRCUIT)
         exclude = "[]" if self.points == 4 else "[{a: pi, b: pi}]"
-        text = MANIFEST.format(backend=self.backend, shots=self.shots, exclude=exclude)
+        more, run = "", ""
+        if self.every:
+            (folder / "ref.qasm").write_text(REFERENCE)
+            more, run = (
+                ", ref: ref.qasm",
+                f"run: {{reference: {{circuit: ref, every: {self.every}}}}}\n",
+            )
+        text = MANIFEST.format(
+            backend=self.backend, shots=self.shots, exclude=exclude, more=more, run=run
+        )
         (folder / "crash.yaml").write_text(text)
 
 
@@ -144,6 +174,11 @@ CUT = {
     ),
 }
 
+#: Every cloud, with a reference after every two points.
+REFERRED = {f"ref-{name}": replace(EXPERIMENTS[name], every=2) for name in CLOUDS}
+
+#: All that a case may name.
+NAMED = EXPERIMENTS | CUT | REFERRED
 
 #: The calls that spend, which most faults are for.
 SPENDING = {
@@ -195,5 +230,7 @@ VARIANTS = {
 
 
 def expected(parameters: Mapping[str, Any]) -> str:
-    """Return the one bitstring that a point can give."""
+    """Return the one bitstring that a point can give; a reference has no parameters."""
+    if not parameters:
+        return OF_A_REFERENCE
     return "".join("1" if float(parameters[name]) > 1 else "0" for name in ("b", "a"))

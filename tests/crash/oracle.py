@@ -75,7 +75,7 @@ def judge(
         verdict.lost, verdict.words = experiment.jobs, [f"{error}; bought: {ledger}"]
         return verdict
     with run:
-        jobs = {job.job.id: job for point in run for job in point.jobs}
+        jobs = {job.job.id: job for job in all_jobs(run)}
         ordered, beside = split_doubles(ledger, read_doubles(run.meta))
         verdict.noticed = len(beside)
         bought, strangers = _sorted_by_point(folder, experiment.cloud, run.meta["run_id"], ordered)
@@ -201,7 +201,8 @@ def entries_of(
     """
     with Run(folder) as run:
         bought, _ = _sorted_by_point(folder, cloud, run.meta["run_id"], ledger)
-        known = {job.provider_job_id for point in run for job in run.attempts_of(point)}
+        points = (*run, *run.references())
+        known = {job.provider_job_id for point in points for job in run.attempts_of(point)}
     entries = bought[point_id]
     hopeful = [entry for entry in entries if entry["state"] not in WITHOUT_RESULT]
     others = [entry for entry in entries if entry["state"] in WITHOUT_RESULT]
@@ -211,5 +212,9 @@ def entries_of(
 def held_points(folder: Path) -> list[str]:
     """Return the ids of held points, or of those of their jobs that are held."""
     with Run(folder) as run:
-        jobs = [job for point in run for job in point.jobs]
-        return [job.job.id for job in jobs if job.state is JobState.HELD]
+        return [job.job.id for job in all_jobs(run) if job.state is JobState.HELD]
+
+
+def all_jobs(run: Run) -> list[PointResult]:
+    """Return what was bought for its points, and its references."""
+    return [job for point in (*run, *run.references()) for job in point.jobs]
