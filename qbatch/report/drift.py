@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from html import escape
+from itertools import pairwise
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from qbatch.result.estimate import wilson
@@ -12,7 +13,10 @@ if TYPE_CHECKING:
     from qbatch.across.drifting import Drifting
 
 #: Of the drawing, in pixels.
-WIDTH, HEIGHT, LEFT, TOP, BOTTOM = 640, 170, 58, 12, 26
+WIDTH, HEIGHT, LEFT, TOP, BOTTOM = 640, 182, 58, 24, 26
+
+#: References that are nearer than this, pixels, hide one another.
+APART = 7.0
 
 HEADS = ("backend", "reference", "outcome", "runs", "share", "what is seen")
 
@@ -46,12 +50,7 @@ def drawing(found: Drifting) -> str:
     shares = [wilson(k, n, LEVEL) for k, n in zip(found.ones, found.shots, strict=True)]
     low, high = min(one.low for one in shares), max(one.high for one in shares)
     span = high - low or 1.0
-    began, ended = found.times[0].timestamp(), found.times[-1].timestamp()
-    count, length = len(shares), ended - began
-
-    def x(at: int) -> float:
-        part = (found.times[at].timestamp() - began) / length if length else (at + 0.5) / count
-        return LEFT + 8 + part * (WIDTH - LEFT - 16)
+    across, is_even = _across([one.timestamp() for one in found.times])
 
     def y(share: float) -> float:
         return TOP + (high - share) / span * (HEIGHT - TOP - BOTTOM)
@@ -65,24 +64,39 @@ def drawing(found: Drifting) -> str:
         'stroke-dasharray="4 4" opacity="0.5"/>',
     ]
     if found.test.kind == "jump":
-        at = (x(found.test.at - 1) + x(found.test.at)) / 2
+        at = (across[found.test.at - 1] + across[found.test.at]) / 2
         parts.append(f'<path d="M{at:.1f} {TOP}V{base}" stroke="#c0392b" stroke-width="2"/>')
     for number, one in enumerate(shares):
-        place = f"{x(number):.1f}"
+        place = f"{across[number]:.1f}"
         parts.append(f'<path d="M{place} {y(one.low):.1f}V{y(one.high):.1f}" stroke="#2c7fb8"/>')
         parts.append(f'<circle cx="{place}" cy="{y(one.value):.1f}" r="3" fill="#2c7fb8"/>')
     start, end = (
         one.strftime("%Y-%m-%d %H:%M:%S UTC") for one in (found.times[0], found.times[-1])
     )
     parts += [
-        _text(WIDTH, TOP, f"{escape(found.backend)}: share of {escape(found.outcome)}", "end"),
+        _text(WIDTH, TOP - 10, f"{escape(found.backend)}: share of {escape(found.outcome)}", "end"),
         _text(LEFT - 6, TOP + 8, f"{high:.3f}", "end"),
         _text(LEFT - 6, base, f"{low:.3f}", "end"),
         _text(LEFT, HEIGHT - 8, start, "start"),
         _text(WIDTH, HEIGHT - 8, end, "end"),
-        "</svg>",
     ]
-    return "".join(parts)
+    if is_even:
+        parts.append(_text((LEFT + WIDTH) / 2, HEIGHT - 8, "one after the other", "middle"))
+    return "".join([*parts, "</svg>"])
+
+
+def _across(instants: Sequence[float]) -> tuple[list[float], bool]:
+    """Return where each stands, by its instant, and whether evenly: where else some were hidden.
+
+    A poll brings many results at once, so that instants of many may be all but equal.
+    """
+    width, length = WIDTH - LEFT - 16, instants[-1] - instants[0]
+    parts = [(one - instants[0]) / length if length else 0.0 for one in instants]
+    nearest = min((right - left for left, right in pairwise(parts)), default=1.0) * width
+    is_even = nearest < APART
+    if is_even:
+        parts = [at / (len(instants) - 1) for at in range(len(instants))]
+    return [LEFT + 8 + part * width for part in parts], is_even
 
 
 def _text(x: float, y: float, text: str, anchor: str) -> str:
