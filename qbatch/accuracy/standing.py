@@ -24,6 +24,20 @@ if TYPE_CHECKING:
     from qbatch.snapshot import PointResult, Run
 
 
+#: Of a point whose first shots are not all there yet.
+NOT_MEASURED = "measured in part"
+
+#: Why a point is where it is -> what is said of so many.
+SAID = {
+    "reached": "reached",
+    "more": "to be given more shots: `qbatch run` goes on",
+    "max": "at max",
+    "budget": "short of money: the budget allows no more",
+    "rounds": "not settled in as many rounds as there may be",
+    NOT_MEASURED: "without all the shots wanted so far",
+}
+
+
 @dataclass(frozen=True)
 class Standing:
     """One point that is to reach an accuracy.
@@ -41,6 +55,23 @@ class Standing:
     figures: Mapping[str, Figure]
     decision: Decision | None
     is_short: bool = False
+
+    @property
+    def why(self) -> str:
+        """Why it is where it is, a key of `SAID`."""
+        if self.is_short:
+            return NO_MONEY
+        return self.decision.why if self.decision else NOT_MEASURED
+
+    @property
+    def shares(self) -> dict[str, float]:
+        """Number -> its error as a share of its target."""
+        return shares_of_target(self.accuracy, self.figures)
+
+    @property
+    def shots(self) -> int:
+        """Measured, of all its settings."""
+        return sum(setting.done for setting in self.point.each_setting)
 
 
 def standings_of(

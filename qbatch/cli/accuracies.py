@@ -8,43 +8,28 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from qbatch.accuracy.standing import Standing
     from qbatch.plan.pricing.offer import Offer
     from qbatch.snapshot import Run
 
 #: Points named that did not reach their targets.
 MOST_NAMED = 10
 
-#: Of a point whose first shots are not all there yet.
-NOT_MEASURED = "measured in part"
-
-#: Why a point is where it is -> what is said of so many.
-SAID = {
-    "reached": "reached",
-    "more": "to be given more shots: `qbatch run` goes on",
-    "max": "at max",
-    "budget": "short of money: the budget allows no more",
-    "rounds": "not settled in as many rounds as there may be",
-    NOT_MEASURED: "without all the shots wanted so far",
-}
-
 
 def facts_of(run: Run) -> dict[str, Any] | None:
     """What `status --json` says of accuracies; None where none is asked for."""
-    from qbatch.accuracy.deciding import shares_of_target
     from qbatch.accuracy.standing import standings
 
     found = standings(run)
     if not found:
         return None
     return {
-        "counts": dict(Counter(map(_why, found))),
+        "counts": dict(Counter(each.why for each in found)),
         "points": [
             {
                 "point": each.point.name,
-                "why": _why(each),
-                "shots": sum(setting.done for setting in each.point.each_setting),
-                "of_target": shares_of_target(each.accuracy, each.figures),
+                "why": each.why,
+                "shots": each.shots,
+                "of_target": each.shares,
                 "wanted": sum(each.decision.wanted.values()) if each.decision else None,
                 "needs": each.decision.needs if each.decision else None,
             }
@@ -62,6 +47,7 @@ def wants_more(run: Run) -> bool:
 
 def lines_of(facts: dict[str, Any]) -> list[str]:
     """Say how many points are how far, and which are not where they should be."""
+    from qbatch.accuracy.standing import SAID
     from qbatch.notation import whole
 
     told = ", ".join(f"{whole(number)} {SAID[why]}" for why, number in facts["counts"].items())
@@ -96,14 +82,6 @@ def _told(point: dict[str, Any]) -> str:
     if point["why"] in ("max", "rounds", "budget") and point["needs"] < 2**53:
         return f"{told}; about {whole(point['needs'])} would reach it"
     return f"{told}; next {whole(point['wanted'])}" if point["why"] == "more" else told
-
-
-def _why(standing: Standing) -> str:
-    from qbatch.accuracy.deciding import NO_MONEY
-
-    if standing.is_short:
-        return NO_MONEY
-    return standing.decision.why if standing.decision else NOT_MEASURED
 
 
 def short(facts: dict[str, Any]) -> Sequence[str]:

@@ -41,6 +41,7 @@ from qbatch.report.numbers import (
 )
 from qbatch.report.overview import Extreme, Failure, Overview
 from qbatch.report.own_sections import Section, own_sections
+from qbatch.report.precision import precision_sections
 from qbatch.report.reused import aside_notes, reused_rows
 from qbatch.report.rows import Columns, Run
 from qbatch.result import Verdict
@@ -365,9 +366,9 @@ class Content:
         return {"python": platform.python_version(), **_installed()}
 
     @cached_property
-    def own_sections(self) -> list[Section]:
-        """Of installed packages."""
-        return own_sections(self.run)
+    def sections(self) -> list[Section]:
+        """Of targets and of numbers without noise, then of installed packages."""
+        return [*precision_sections(self.run), *own_sections(self.run)]
 
     @property
     def command(self) -> str:

@@ -318,7 +318,7 @@ def _sections(content: Content) -> list[tuple[str, str]]:
         "reused": "Shots from other runs",
     }
     named = [(name, titles.get(name, name.capitalize())) for name, there in has.items() if there]
-    own = [(f"own-{n}", each.title) for n, each in enumerate(content.own_sections, start=1)]
+    own = [(f"own-{n}", each.title) for n, each in enumerate(content.sections, start=1)]
     return [*named[:-1], *own, named[-1], ("reading", "How to read this")]
 
 

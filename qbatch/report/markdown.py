@@ -208,7 +208,7 @@ def markdown_lines(content: Content, rows: MarkdownRows, figures: str = "figures
     yield from _reused(content)
     yield from _costs(content)
     yield from _times(content)
-    for section in content.own_sections:
+    for section in content.sections:
         yield from _own(section)
     yield from _reproduce(content)
     yield from ("## How to read this", "")

@@ -46,6 +46,16 @@ def test_plan_run_and_status_say_what_is_asked_for_and_reached(qbatch: Call, wav
     near, far = facts["accuracy"]["points"]
     assert near["of_target"]["z"] < 1 < far["of_target"]["z"]
     assert far["shots"] == 900 < far["needs"]
+    report = Path("runs/wave/report.md").read_text("utf-8")
+    _, _, targets = report.partition("## Targets")
+    assert "Asked for: standard error 0.03 of z." in targets
+    assert "Points: 1 reached, 1 at max." in targets
+    first, second = (line.split("|") for line in targets.splitlines() if line.startswith("| t="))
+    assert [cell.strip() for cell in (first[1], first[3], first[4])] == ["t=1.5", "900", "at max"]
+    assert first[2].strip() == f"z {far['of_target']['z']:.3g}"
+    assert second[4].strip() == "reached"
+    page = Path("runs/wave/report.html").read_text("utf-8")
+    assert "<h2>Targets</h2>" in page
 
 
 def test_a_round_that_is_due_is_pending(qbatch: Call, wave: Path) -> None:

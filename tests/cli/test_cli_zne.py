@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import math
 from pathlib import Path
 
 import pytest
@@ -65,6 +66,12 @@ def test_a_number_without_noise_is_told_from_plan_to_export(qbatch: Call, chain:
     assert told["scales"] == [1, 3, 5]
     assert told["dof"] == 1
     assert told["values"][0] == pytest.approx(float(row["zz"]))
+    report = Path("runs/chain/report.md").read_text("utf-8").partition("## Numbers without")[2]
+    (cells,) = (line.split("|") for line in report.splitlines() if line.startswith("| zz.zne"))
+    assert cells[3].strip() == f"{told['chi2']:.3g} (1)"
+    # of one degree of freedom χ² is the square of a normal number
+    assert float(cells[4]) == pytest.approx(math.erfc(math.sqrt(told["chi2"] / 2)), rel=0.06)
+    assert cells[5].strip().startswith("chain (p = ")
 
 
 def test_running_again_with_zne_buys_only_what_is_scaled(qbatch: Call, chain: Path) -> None:
