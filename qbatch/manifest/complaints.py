@@ -110,7 +110,7 @@ def _shown(node: Any) -> str:
 
 
 def _map_place(source: Source, trace: Trace) -> Place:
-    return source.place(trace.key) if trace.steps else Place(source.file, 1, 1)
+    return source.place(trace.key) if trace.steps or source.call else Place(source.file, 1, 1)
 
 
 def _missing(name: str | int, trace: Trace) -> str:

@@ -30,7 +30,6 @@ from qbatch.manifest.yaml_text import as_text, write_yaml
 CALL = "Manifest()"
 
 _AXIS = re.compile(r"sweep(\[\d+\])?\.(matrix|zip)\.[^.\[]+(\.[^.\[]+)*")
-_CIRCUIT = re.compile(r"circuits\.[^.\[]+")
 _OPENQASM = re.compile(r"\s*(//[^\n]*\s*|/\*.*?\*/\s*)*OPENQASM\s", re.DOTALL)
 
 
@@ -110,7 +109,7 @@ class _Writing:
         if depth > MAX_DEPTH:
             self._complain(at, f"is nested more than {MAX_DEPTH} deep")
             return None
-        if _CIRCUIT.fullmatch(at):
+        if depth == 2 and at.startswith("circuits."):
             value = self._circuit(value, at)
         if isinstance(value, Mapping):
             return self.map_of(value, at, depth)

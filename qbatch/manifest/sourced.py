@@ -90,8 +90,8 @@ class Sourced(Model):
             The path.
 
         Raises:
-            SourceErrors: Another file is there, or its folder is not the one whose files the
-                manifest names.
+            SourceErrors: Another file is there, there is no such folder, or it is not the one whose
+                files the manifest names.
         """
         path, text = Path(path), self.to_yaml()
         if self._files and path.absolute().parent.resolve() != self.folder.resolve():
@@ -100,6 +100,9 @@ class Sourced(Model):
                 f"the manifest names files of {self.folder.resolve()} "
                 f"({listed(sorted(set(self._files)))}); save it there",
             )
+        if path.is_dir() or not path.parent.is_dir():
+            told = "is a folder" if path.is_dir() else f"there is no folder {path.parent}"
+            raise refuse(Place(str(path)), f"{told}; name a file in a folder that is there")
         if path.exists() and path.read_text("utf-8", "replace") != text:
             raise refuse(Place(str(path)), "is there already; name another file, or delete it")
         path.write_text(text, "utf-8")

@@ -78,6 +78,12 @@ def test_a_qiskit_circuit_is_what_its_openqasm_is():
     assert ids(made(circuits={"rabi": rotation()})) == ids(made())
 
 
+@pytest.mark.parametrize("written", [rotation(), ROTATION], ids=["circuit", "text"])
+def test_a_circuit_may_have_a_dot_in_its_name(written: Any):
+    found = made(circuits={"h2.0-74": written})
+    assert found.circuits["h2.0-74"].qasm == made(circuits={"rabi": written}).circuits["rabi"].qasm
+
+
 def test_a_circuit_is_named_by_its_path(tmp_path: Path):
     (tmp_path / "rabi.qasm").write_text(ROTATION)
     for written in ("rabi.qasm", Path("rabi.qasm"), tmp_path / "rabi.qasm", {"file": "rabi.qasm"}):
@@ -183,6 +189,7 @@ def test_several_sweeps_are_a_list():
         ),
         ({"sweep": sweep(theta=[float("nan")])}, "Manifest(): sweep.matrix.theta[0]:"),
         ({"circuits": {"rabi": "nowhere.qasm"}}, "Manifest(): circuits.rabi:"),
+        ({"backends": None}, "Manifest(): backends is missing; add 'backends: …'"),
     ],
 )
 def test_a_mistake_is_told_at_its_argument(given: dict[str, Any], told: str, tmp_path: Path):
@@ -337,6 +344,15 @@ def test_nothing_is_written_over(tmp_path: Path):
         made().save(path)
     assert str(caught.value).startswith(f"{path}: is there already")
     assert path.read_text() == "mine"
+
+
+@pytest.mark.parametrize(
+    ("at", "told"), [("no/made.yaml", "there is no folder"), (".", "is a folder")]
+)
+def test_where_nothing_can_be_saved_is_told(at: str, told: str, tmp_path: Path):
+    with pytest.raises(SourceErrors) as caught:
+        made().save(tmp_path / at)
+    assert told in str(caught.value)
 
 
 def test_a_manifest_stays_beside_the_files_it_names(tmp_path: Path):
