@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import fields
 from pathlib import Path
@@ -43,7 +44,7 @@ def diff(
             ``REV:path`` of such a file in git.
         second: As the first.
         error_rate: Chance that anything is called changed where nothing is.
-        within: A change that is tolerated, of all numbers or number -> change.
+        within: A change that is tolerated, of all numbers or number -> change: 0 or more.
 
     Raises:
         SelectionError: There is no such thing, or it has no points that were measured.
@@ -52,7 +53,11 @@ def diff(
     """
     if not 0 < error_rate <= 0.5:
         raise SelectionError(f"error_rate: {error_rate} is no chance; write more than 0, up to 0.5")
-    tolerated = within if isinstance(within, Mapping) else {"": within} if within else {}
+    given = {} if within is None else within
+    tolerated = given if isinstance(given, Mapping) else {"": given}
+    for change in tolerated.values():
+        if not 0 <= change < math.inf:
+            raise SelectionError(f"within: {change} is no change to tolerate; write 0 or more")
     sides = [_side(each) for each in (first, second)]
     found = difference.compare(*sides, error_rate=error_rate, within=tolerated)
     return Difference(**{each.name: getattr(found, each.name) for each in fields(found)})

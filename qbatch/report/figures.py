@@ -13,7 +13,7 @@ import re
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,6 +22,7 @@ from qbatch.errors import SelectionError
 from qbatch.fragments import note
 from qbatch.notation import visible
 from qbatch.report.canvas import FONT_SIZE, INK, PAPER, Canvas
+from qbatch.report.files import write_pieces
 from qbatch.report.numbers import count_of
 from qbatch.report.series import MAX_MARKS, Series
 
@@ -46,8 +47,8 @@ class Figure:
     slug: str
     title: str
     caption: str
-    svg: str = ""
-    inline: str = ""
+    svg: str = field(default="", repr=False)
+    inline: str = field(default="", repr=False)
     note: str = ""
 
     def save(self, path: str | Path) -> Path:
@@ -55,13 +56,14 @@ class Figure:
 
         Raises:
             SelectionError: Nothing is drawn, or the file is to be of another kind.
+            UnwritableError: The file cannot be written.
         """
         path = Path(path)
         if self.note:
             raise SelectionError(f"{path}: there is no picture: {self.note}")
         if path.suffix.lower() != ".svg":
             raise SelectionError(f"{path}: the picture is SVG; write {path.with_suffix('.svg')}")
-        path.write_text(self.svg, "utf-8")
+        write_pieces(path, [self.svg])
         return path
 
     def _repr_svg_(self) -> str | None:

@@ -11,12 +11,15 @@ from zlib import crc32
 from qbatch.across import read_across
 from qbatch.errors import SelectionError, SourceErrors
 from qbatch.manifest.objects import read_plot
+from qbatch.notation import listed
+from qbatch.plan.geometry.where import choices, has_any
 from qbatch.report.figures import Figure, draw, title_of
 from qbatch.report.rows import Columns, Floors, Run, axes_of, stretches
 from qbatch.report.series import Series, open_series
 
 if TYPE_CHECKING:
     from qbatch.across.fits import Fitted
+    from qbatch.manifest.models import Plot
 
 
 def draw_one(run: Run, asked: Mapping[str, Any]) -> Figure:
@@ -52,7 +55,24 @@ def asked_for(run: Run, asked: Mapping[str, Any]) -> Series:
         plot = read_plot(given, run.axes, columns.numbers)
     except SourceErrors as error:
         raise SelectionError(str(error)) from error
+    _check_where(run, plot, columns)
     return _filled(run, Series(plot, columns, Floors(run.manifest)))
+
+
+def _check_where(run: Run, plot: Plot, columns: Columns) -> None:
+    """See that a figure is about values that its axes have.
+
+    Raises:
+        SelectionError: An axis has none of them.
+    """
+    named = {"circuit": [*run.manifest.circuits], "backend": [*run.manifest.backends]}
+    for name, wanted in plot.where.items():
+        there = columns.values.get(name) or named.get(name)
+        if there is not None and not has_any(there, wanted):
+            asked = listed(map(str, choices(wanted)))
+            raise SelectionError(
+                f"plot(): where.{name}: no point has {asked}; there are {listed(map(str, there))}"
+            )
 
 
 def of_report(run: Run, number: int | None) -> Series:

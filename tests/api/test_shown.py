@@ -11,7 +11,7 @@ import pytest
 
 import qbatch
 from qbatch.api.progress import PAUSE_S, Shown, in_notebook
-from qbatch.errors import SelectionError
+from qbatch.errors import SelectionError, UnwritableError
 from qbatch.executor.events import BackendProgress, Finished, Progress, Started, Summary, Warned
 from qbatch.fragments import line, note, table
 from qbatch.job import JobState
@@ -171,6 +171,24 @@ def test_an_offer_has_the_price_and_buys_nothing(provider: str, tmp_path: Path):
     clouds.close()
 
 
+def test_an_offer_of_what_is_free_says_how_much_that_is(tmp_path: Path):
+    told = "3 points, free: nothing to buy"
+    offer = qbatch.offer(made(), out=tmp_path / "run")
+    assert str(offer) == f"rabi: {told}"
+    assert told in Tags(offer._repr_html_()).text
+
+
+@pytest.mark.parametrize("within", [-0.1, float("nan"), {"z": -1}])
+def test_diff_refuses_a_tolerance_that_is_none(run: qbatch.Run, within: Any):
+    with pytest.raises(SelectionError, match="no change to tolerate; write 0 or more"):
+        qbatch.diff(run, run, within=within)
+
+
+def test_a_tolerance_of_nothing_is_one(run: qbatch.Run):
+    assert qbatch.diff(run, run).word == "same"
+    assert qbatch.diff(run, run, within=0).word == "undecided"  # as `qbatch diff --within 0`
+
+
 def test_diff_refuses_a_chance_that_is_none(run: qbatch.Run):
     with pytest.raises(SelectionError, match="write more than 0"):
         qbatch.diff(run, run, error_rate=0)
@@ -187,6 +205,14 @@ def test_a_figure_has_what_was_asked_for_and_is_saved(run: qbatch.Run, tmp_path:
     assert saved.read_text("utf-8") == figure.svg
     with pytest.raises(SelectionError, match=r"the picture is SVG; write .*turned\.svg"):
         figure.save(tmp_path / "turned.png")
+    with pytest.raises(UnwritableError, match="there is no folder"):
+        figure.save(tmp_path / "no" / "turned.svg")
+
+
+def test_a_figure_is_not_printed_as_its_source(run: qbatch.Run):
+    figure = run.plot("theta", "z")
+    assert "figure-z-over-theta" in repr(figure)
+    assert "<svg" not in repr(figure)
 
 
 def test_two_figures_of_a_page_share_no_ids(run: qbatch.Run):
@@ -197,8 +223,9 @@ def test_two_figures_of_a_page_share_no_ids(run: qbatch.Run):
     assert first.svg == run.plot("theta", "z").svg  # and the same one has the same bytes
 
 
-def test_a_figure_without_points_says_so(run: qbatch.Run, tmp_path: Path):
-    figure = run.plot("theta", "z", where={"theta": 9.0})
+def test_a_figure_without_points_says_so(tmp_path: Path):
+    run = qbatch.run(made(), select="theta=0", out=tmp_path / "run")
+    figure = run.plot("theta", "z", where={"theta": 0.5})
     assert figure._repr_svg_() is None
     assert figure._repr_html_() == "<p>No finished point belongs to this figure yet.</p>"
     with pytest.raises(SelectionError, match="there is no picture"):
@@ -213,6 +240,14 @@ def test_a_figure_without_points_says_so(run: qbatch.Run, tmp_path: Path):
         ({}, "plot(): a line plot needs x and y"),
         ({"x": "theta", "y": "z", "colour": "backend"}, "plot(): colour: unknown key 'colour'"),
         ({"x": "theta", "y": object()}, "plot(): y: is of type object"),
+        (
+            {"x": "theta", "y": "z", "where": {"theta": 9.0}},
+            "plot(): where.theta: no point has 9.0",
+        ),
+        (
+            {"x": "theta", "y": "z", "where": {"backend": "x"}},
+            "plot(): where.backend: no point has",
+        ),
         ({"type": "pie"}, "plot(): type: 'pie' is none of line, heatmap, histogram"),
     ],
 )

@@ -122,8 +122,15 @@ class Offer:
         jobs, prices = self.adds
         most = "at most " if self.most is not self.left else ""
         told = f"{most}{jobs} job{'s' if jobs > 1 else ''} for {prices_in_words(prices)}"
-        bought = f"{self.plan.manifest.name}: {told if jobs else 'nothing to buy'}"
-        return "; ".join([bought, *self.shares])
+        if not jobs:
+            told = "nothing to buy" if self.paid else self._told_free
+        return "; ".join([f"{self.plan.manifest.name}: {told}", *self.shares])
+
+    @property
+    def _told_free(self) -> str:
+        """What is planned, where nothing of it is billed."""
+        points = self.summary.points
+        return f"{whole(points)} point{'s' if points != 1 else ''}, free: nothing to buy"
 
     def _repr_html_(self) -> str:
         """Show what is planned, and what of it this call would buy and for how much."""
