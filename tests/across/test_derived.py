@@ -357,3 +357,45 @@ analysis:
     squared: (X[circuit=a] - Z[circuit=b])**2
     own: X[circuit=a] + Z[circuit=a]
 """
+
+
+def test_points_that_share_forms_of_a_twirled_circuit_are_not_independent(tmp_path: Path) -> None:
+    """Shots of two angles are independent, the choice of their forms is not; X has its own."""
+    head = 'OPENQASM 3.0;\ninclude "stdgates.inc";\ninput float theta;\nqubit[2] q;\nbit[2] c;\n'
+    (tmp_path / "a.qasm").write_text(f"{head}ry(theta) q[0];\ncx q[0], q[1];\nc = measure q;\n")
+    (tmp_path / "m.yaml").write_text(TWIRLED)
+    run = qbatch.run(tmp_path / "m.yaml", out=tmp_path / "s")
+    found = {one.name: one.estimate for one in run.derived()}
+    arms = {
+        (p.parameters["theta"], name): (e.value - e.low, e.high - e.value, e.se)
+        for p in run
+        for name, e in p.estimates.items()
+    }
+    told = {name: each for name, each in found.items() if each is not None}
+    assert told.keys() == {"more", "raw", "bases"}
+    for name, parts, adds in (
+        ("more", [(0.3, "Z.twirl"), (0.4, "Z.twirl")], True),
+        ("raw", [(0.3, "Z"), (0.4, "Z")], False),
+        ("bases", [(0.3, "Z.twirl"), (0.4, "XX.twirl")], False),
+    ):
+        one, other = (arms[part][2] for part in parts)
+        assert told[name].se == pytest.approx(one + other if adds else math.hypot(one, other))
+        both = math.hypot(*(arms[part][0] for part in parts))
+        assert (told[name].value - told[name].low > 1.1 * both) == adds
+
+
+TWIRLED = """\
+qbatch: 1
+name: twirled
+circuits: {a: a.qasm}
+backends: {ideal: {provider: local}}
+sweep: {matrix: {theta: [0.3, 0.4]}, seed: 3}
+shots: 1600
+analysis:
+  observables: {Z: Z0, XX: X0 X1}
+  mitigation: {twirl: {n: 16}}
+  derived:
+    more: Z.twirl[theta=0.3] + Z.twirl[theta=0.4]
+    raw: Z[theta=0.3] + Z[theta=0.4]
+    bases: Z.twirl[theta=0.3] + XX.twirl[theta=0.4]
+"""

@@ -75,3 +75,18 @@ def test_more_forms_buy_only_those_that_are_new(qbatch: Call, bell: Path) -> Non
     shown = qbatch("show", bell, "bell").out
     assert "zz.twirl" in shown
     assert "twirl=31:" in shown
+
+
+def test_shards_of_twirled_points_are_one_run_as_if_made_at_once(qbatch: Call, bell: Path) -> None:
+    """Forms of each copy come from its folder; calibrations, bought with the first, are of both."""
+    text = bell.read_text("utf-8").replace("sweep: {repeat: 2}", "sweep: {repeat: 2, seed: 3}")
+    bell.write_text(text, "utf-8")
+    assert qbatch("run", bell, "--yes", "--no-report").code == 0
+    told = [qbatch("export", bell, "--format", each).out for each in ("counts", "csv")]
+    for name, which in (("a", "bell"), ("b", "bell#2")):
+        assert qbatch("run", bell, "-k", which, "--out", name, "--yes", "--no-report").code == 0
+    for name, order in (("ab", ("a", "b")), ("ba", ("b", "a"))):
+        assert qbatch("merge", *order, "-o", name).code == 0
+        assert "0 jobs to run" in qbatch("run", bell, "--out", name, "--yes").err
+        there = [qbatch("export", name, "--format", each).out for each in ("counts", "csv")]
+        assert there == told

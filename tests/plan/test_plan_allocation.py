@@ -156,6 +156,10 @@ def test_the_plan_says_how_shots_are_spread() -> None:
         ({"sweep": {"matrix": {"shots": [10, 20]}}}, "shots are an axis"),
         ({"shots": {"target_se": 0.1, "of": "e"}}, "standard error 0.1 of e"),
         ({"analysis": {"probabilities": {"p": "1"}}}, "there are none"),
+        (
+            {"analysis": {"observables": {"e": "Z0 + X0"}, "mitigation": {"twirl": {"n": 16}}}},
+            "twirl shares them out evenly among forms",
+        ),
     ],
 )
 def test_what_cannot_be_spread_is_refused_with_the_reason(keys: dict[str, Any], said: str) -> None:
