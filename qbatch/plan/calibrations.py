@@ -10,14 +10,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from qbatch.bases import CALIBRATION
+from qbatch.bases import CALIBRATION, is_calibration, setting_of
 from qbatch.notation import listed, whole
 from qbatch.providers.registry import room_if_known
 
 if TYPE_CHECKING:
     from qbatch.plan.layout import Layout
     from qbatch.plan.mistakes import Mistakes
-    from qbatch.plan.points import Points
+    from qbatch.plan.points import Only, Points
 
 #: Calibrations that are named.
 _SHOWN = 4
@@ -62,18 +62,22 @@ def told_calibrations(plan: Points) -> Iterator[str]:
             )
 
 
-def many_calibrations(plan: Points, shots: int) -> Iterator[str]:
+def many_calibrations(plan: Points, shots: int, only: Only | None = None) -> Iterator[str]:
     """Say where calibrations take very many more shots than all else.
 
     Args:
         plan: The plan.
-        shots: Of all settings, calibrations included.
+        shots: Of all settings that are meant, calibrations included.
+        only: Settings that are meant; None: all.
     """
-    found = _calibrations(plan)
-    own = sum(map(_shots_of, found.values()))
-    if found and own > MANY * (shots - own):
+    each = [_shots_of(layout) for layout in _calibrations(plan).values()]
+    if each and only is not None:
+        meant = (point for point in plan.bought(only) if is_calibration(setting_of(point.name)))
+        each = [point.shots for point in meant]
+    own = sum(each)
+    if each and own > MANY * (shots - own):
         yield (
-            f"{whole(len(found))} calibrations of the readout take {whole(own)} of "
+            f"{whole(len(each))} calibrations of the readout take {whole(own)} of "
             f"{whole(shots)} shots; mitigation: {{readout: {{shots: …}}}} says how many"
         )
 

@@ -100,3 +100,18 @@ def taken(values: Sequence[Any], at: int, places: Sequence[Sequence[int]]) -> It
         found: Sequence[Any] = values[first : last + 1]
         return found
     return map(values.__getitem__, rows)
+
+
+class Always(Sequence[Any]):
+    """A column of one value, whatever the row."""
+
+    __slots__ = ("_value",)
+
+    def __init__(self, value: Any) -> None:
+        self._value = value
+
+    def __len__(self) -> int:
+        return 1
+
+    def __getitem__(self, index: Any) -> Any:
+        return self._value

@@ -19,7 +19,7 @@ from qbatch.errors import QbatchError
 from qbatch.manifest.models import Value
 from qbatch.manifest.paths import SettingValues, setting_axis, settings_of
 from qbatch.plan.bases import Measured, Measurements, axes_of_observables, forms_in, has_settings
-from qbatch.plan.columns import Columns
+from qbatch.plan.columns import Always, Columns
 from qbatch.plan.geometry.grid import Block
 from qbatch.plan.geometry.resolving import OWN
 from qbatch.plan.geometry.sweep import Grid, column_of
@@ -32,7 +32,6 @@ from qbatch.plan.identity import (
     short_key,
 )
 from qbatch.plan.layout import (
-    Always,
     Column,
     Layout,
     TextTables,
@@ -203,7 +202,7 @@ class Factory:
             return layout
         backend, settings = layout.backend, layout.settings
         measured = []
-        shots = iter(self._shots(layout, found))
+        shots, spread = iter(self._shots(layout, found)), self._manifest.allocate != "evenly"
         for with_what, program, _ in found:
             key = self._setting(backend, settings, program, layout.seed)
             prefix = prefix_hash(self._backend(backend, settings)[1], program.facts.content)
@@ -215,7 +214,8 @@ class Factory:
             elif with_what.text:
                 made = layout.measured_with(with_what, program, key, prefix)
             if not with_what.prepared and not with_what.twirl:
-                made = replace(made, shots=next(shots))
+                own = next(shots)
+                made = replace(made, shots=own, of_points=layout.shots if spread else None)
             measured.append(made)
         return replace(layout, measured=tuple(measured))
 

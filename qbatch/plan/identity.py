@@ -75,6 +75,7 @@ class SweepPoint:
         has_shots_axis: `shots` is the value of an axis, and so part of the id.
         same_as: Name of the place before it in the plan that comes to the same content, and is
             bought for both; "" for the first or only one.
+        of_point: Shots and copy of its point, where this is a setting that has its own; else None.
         written: Its parameters as JSON, ``[["a",0.5]]``, where they were written beforehand.
     """
 
@@ -89,7 +90,16 @@ class SweepPoint:
     setting: str = ""
     has_shots_axis: bool = False
     same_as: str = ""
+    of_point: tuple[int, int] | None = field(default=None, compare=False, repr=False)
     written: str = field(default="", compare=False, repr=False)
+
+
+def field_of(point: Any, name: str) -> Any:
+    """Return a field of a point, or of what is like one; of a setting that of its point."""
+    of_point = getattr(point, "of_point", None)
+    if of_point is None or name not in ("shots", "repeat"):
+        return getattr(point, name)
+    return of_point[name == "repeat"]
 
 
 def seed_of(id_: str) -> int:

@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Any, cast, overload
 from qbatch.bases import Setting
 from qbatch.manifest.models import Value
 from qbatch.manifest.paths import SettingValues
-from qbatch.plan.columns import Columns, RowTables
+from qbatch.plan.columns import Always, Columns, RowTables
 from qbatch.plan.geometry.grid import Index
 from qbatch.plan.identity import SweepPoint, number_text, seed_of
 
@@ -206,6 +206,7 @@ class Layout:
         measured: Where its points have other settings than as the circuit is written: the layout
             of each, that one first, if they have it at all; else empty.
         calibrates: Its settings calibrate the readout, whichever copy of a point they are for.
+        of_points: Of settings with shots of their own, those of their points, as `shots`.
     """
 
     circuit: str
@@ -229,6 +230,7 @@ class Layout:
     settings: SettingValues = ()
     measured: tuple[Layout, ...] = ()
     calibrates: bool = False
+    of_points: tuple[int, Sequence[int]] | None = None
 
     @property
     def each(self) -> tuple[Layout, ...]:
@@ -284,7 +286,7 @@ class Layout:
         made = self.measured_with(measured, program, setting, prefix)
         at, values = self.shots
         each = [-(-shots // number) for shots in ([values[0]] if at < 0 else values)]
-        made.shots = (at, Always(each[0]) if at < 0 else each)
+        made.shots, made.of_points = (at, Always(each[0]) if at < 0 else each), self.shots
         if self.has_shots_axis and at < 0:
             made.id_format = self.id_format.replace(
                 f'"shots":{values[0]}}}', f'"shots":{each[0]}}}'
@@ -314,6 +316,7 @@ class Layout:
             shots=(-1, Always(shots)),
             has_shots_axis=False,
             calibrates=True,
+            of_points=self.shots,
         )
 
     def id_at(self, index: Index) -> str:
@@ -336,7 +339,7 @@ class Layout:
     def point_at(self, index: Index, *, is_written: bool = False) -> SweepPoint:
         """Return the point at `index`, on request with its parameters written."""
         id_ = self.id_at(index)
-        at, shots = self.shots
+        (at, shots), asked = self.shots, self.of_points
         return SweepPoint(
             id_,
             self.name_at(index),
@@ -348,23 +351,9 @@ class Layout:
             seed_of(id_),
             self.setting,
             self.has_shots_axis,
+            of_point=asked and (asked[1][index[asked[0]]], index[-1] + 1),
             written=self.written_format % self.written_columns.at(index) if is_written else "",
         )
-
-
-class Always(Sequence[Any]):
-    """A column of one value, whatever the row."""
-
-    __slots__ = ("_value",)
-
-    def __init__(self, value: Any) -> None:
-        self._value = value
-
-    def __len__(self) -> int:
-        return 1
-
-    def __getitem__(self, index: Any) -> Any:
-        return self._value
 
 
 def in_settings(rows: Iterator[tuple[Layout, Index]]) -> Iterator[tuple[Layout, Index]]:

@@ -227,17 +227,21 @@ class Points:
         if places is not None and not self.shared:
             yield from filter(only, self.points_at(places)) if only else self.points_at(places)
             return
+        yield from (point for point, _ in self.bought_for(only))
+
+    def bought_for(self, only: Only | None = None) -> Iterator[tuple[SweepPoint, SweepPoint]]:
+        """Yield what `bought` does, and with each the first place that is meant by it."""
         first: dict[str, SweepPoint] = {}
         told: set[str] = set()
         for point in self.points():
             if point.id not in self.shared:
                 if only is None or only(point):
-                    yield point
+                    yield point, point
                 continue
             first.setdefault(point.id, point)
             if point.id not in told and (only is None or only(point)):
                 told.add(point.id)
-                yield first[point.id]
+                yield first[point.id], point
 
     def ids_and_names(self, grid: Grid | None = None) -> Iterator[tuple[str, str]]:
         """Yield id and name of every point (of one sweep), in run order; faster than `points`."""

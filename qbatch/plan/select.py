@@ -42,7 +42,7 @@ from qbatch.manifest.times import as_written_time
 from qbatch.notation import did_you_mean, listed
 from qbatch.plan.geometry.where import same
 from qbatch.plan.geometry.written import values_by_axis
-from qbatch.plan.identity import SweepPoint
+from qbatch.plan.identity import SweepPoint, field_of
 from qbatch.plan.layout import full_text, short_text, text_writer
 
 if TYPE_CHECKING:
@@ -261,7 +261,9 @@ class _Parser:
         if word is None or not word.text.isdecimal():
             self._fail("the number of a copy follows '#', as in #2", sign.column)
         number = int(word.text)
-        return self._note("repeat", word.text, lambda point: point.repeat == number, sign)
+        return self._note(
+            "repeat", word.text, lambda point: field_of(point, "repeat") == number, sign
+        )
 
     def _single(self) -> Predicate:
         self._depth += 1
@@ -479,7 +481,7 @@ def value_of(point: SweepPoint, name: str) -> Value | None:
         if known == name:
             return value
     if name in FIELDS:
-        found: Value = getattr(point, name)
+        found: Value = field_of(point, name)
         return found
     if name == STATE:
         return getattr(point, STATE, None)

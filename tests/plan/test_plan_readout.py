@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from plan_making import mistakes_of, names, plan_of
 
-from qbatch.plan import Plan
+from qbatch.plan import Plan, select
 from qbatch.plan.calibrations import calibrations_facts, many_calibrations, told_calibrations
 from qbatch.plan.measured import settings_of_circuits
 from qbatch.providers import Target
@@ -142,3 +142,12 @@ def test_where_qbatch_would_choose_the_qubits_they_have_to_be_named() -> None:
     assert "backend 'ibm' chooses qubits for each circuit by itself" in told
     assert "options: {initial_layout: [0]}" in told
     assert told_of({}, backends={"ibm": {**IBM, "options": {"initial_layout": [3, 4]}}}) == []
+
+
+def test_what_is_told_of_a_selection_counts_calibrations_that_it_means() -> None:
+    plan = plan_with({"shots": 40_000})
+    for asked, told in (("theta=0.7", True), ('name="theta=0.7"', False)):
+        is_meant = select(asked, plan.names, plan.manifest)
+        summary = plan.summary({}, is_meant)
+        assert (summary.points, summary.shared) == (1, 0)
+        assert any(many_calibrations(plan, summary.shots, is_meant)) == told

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from plan_making import mistakes_of, names, plan_of
 
-from qbatch.bases import Setting, is_twirled, setting_of
+from qbatch.bases import Setting, is_twirled, point_of, setting_of
 from qbatch.circuit.twirling import twirled
-from qbatch.plan import Plan
+from qbatch.plan import Plan, select
 from qbatch.plan.measured import many_settings, overhead_of, told_settings
 
 BELL = """OPENQASM 3.0;
@@ -139,3 +139,26 @@ def test_the_plan_tells_what_is_twirled_and_what_it_takes() -> None:
     plain = plan_of(SWEEP, **(asked({"twirl": {}}) | {"circuits": {"bell": {"qasm": rest}}}))
     told = " ".join(told_settings(plain))
     assert "its readout alone; 1 that are no Clifford gates are left as they are" in told
+
+
+@pytest.mark.parametrize(
+    ("asked_for", "chosen"),
+    [
+        ("shots=160", {"theta=0.3,shots=160", "theta=0.3,shots=160#2"}),
+        ("shots>=1000 and repeat=2", {"theta=0.3,shots=1600#2"}),
+        ("theta=0.3,shots=160#2", {"theta=0.3,shots=160#2"}),
+    ],
+)
+def test_a_selection_by_shots_or_copy_means_points_with_all_their_settings(
+    asked_for: str, chosen: set[str]
+) -> None:
+    """Forms have other shots than their point, and a calibration is of the first copy."""
+    axis = {"matrix": {"theta": [0.3], "shots": [160, 1600]}, "repeat": 2}
+    plan = bell_plan({"twirl": {}, "readout": {"shots": 400}}, axis)
+    is_meant = select(asked_for, plan.names, plan.manifest)
+    meant = {point.name for point in plan.points() if is_meant(point)}
+    assert {point_of(name) for name in meant} == chosen
+    assert meant == {name for name in names(plan) if point_of(name) in chosen}
+    summary = plan.summary({}, is_meant)
+    assert (summary.points, summary.shared) == (len(chosen), 0)
+    assert summary.settings == 17 * len(chosen) + 2

@@ -253,7 +253,7 @@ def _tell_all(
     problems: Sequence[str],
     expected: Expected | None,
 ) -> None:
-    _tell(offer.plan, summary, left, told, quoted)
+    _tell(offer, summary, left, told, quoted)
     if expected is not None and (table := expected.table()):
         click.echo(table)
     for line in (*problems, *_notices(offer, left, expected)):
@@ -261,7 +261,7 @@ def _tell_all(
 
 
 def _tell(
-    made: Plan,
+    offer: Offer,
     summary: PlanSummary,
     left: PlanSummary,
     told: ReasonCounts,
@@ -276,7 +276,8 @@ def _tell(
     from qbatch.plan.references import told_references
     from qbatch.plan.turns import told_turns
 
-    for line in (*many_settings(made), *many_calibrations(made, summary.shots)):
+    made = offer.plan
+    for line in (*many_settings(made), *many_calibrations(made, summary.shots, offer.only)):
         say(click.style(line, fg="yellow"))
     is_new = (left.jobs, left.shots) == (summary.jobs, summary.shots)
     say(headline(made.manifest.name, summary, is_priced=is_new))

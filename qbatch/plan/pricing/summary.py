@@ -224,8 +224,8 @@ def _count_points(plan: Points, only: Only | None, pieces_of: PiecesOf | None) -
     """Count by backend the points of which a setting is meant, or something is to be bought."""
     found: Counter[str] = Counter()
     last = ""
-    for each in plan.bought(only):
-        point = point_of(each.name)
+    for each, meant in plan.bought_for(only):
+        point = point_of(meant.name)
         if point != last and (pieces_of is None or any(True for _ in pieces_of(each))):
             last = point
             found[each.backend] += 1
