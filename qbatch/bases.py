@@ -76,6 +76,11 @@ class Setting(NamedTuple):
         return self.twirl.partition(":")[2]
 
     @property
+    def form(self) -> int:
+        """Number of the form of a twirled circuit; 0 of none."""
+        return int(self.twirl.partition(":")[0] or 0)
+
+    @property
     def untwirled(self) -> Setting:
         """What is twirled."""
         return self._replace(twirl="")

@@ -48,13 +48,16 @@ AtScale = Mapping[str, Forms]
 def by_scale(counts: Mapping[str, Counts], settings: Sequence[str]) -> dict[float, AtScale]:
     """Sort settings' counts: scale of the noise, ascending -> basis -> counts.
 
-    A basis of which a form has no counts is left out.
+    A basis of which a form has no counts, or is no setting any more, is left out.
     """
     found: dict[float, dict[str, list[tuple[str, Counts]]]] = {}
     parsed = sorted((Setting.parse(text), text) for text in settings)
-    lacking = {each.untwirled for each, text in parsed if text not in counts}
-    for each, text in sorted(parsed, key=lambda one: int(one[0].twirl.partition(":")[0] or 0)):
-        if each.untwirled not in lacking:
+    there: dict[Setting, set[int]] = {}
+    for each, text in parsed:
+        there.setdefault(each.untwirled, set()).update([each.form] if text in counts else [])
+    every = {each.form for each, _ in parsed}
+    for each, text in sorted(parsed, key=lambda one: one[0].form):
+        if there[each.untwirled] == every:
             forms = found.setdefault(each.scale, {}).setdefault(each.basis, [])
             forms.append((each.flips, counts[text]))
     return dict(sorted(found.items()))

@@ -65,6 +65,27 @@ def test_a_number_waits_for_all_forms() -> None:
     assert "zz.twirl" not in found
 
 
+@pytest.mark.parametrize("gone", ["twirl=5:01", "X0 X1, twirl=5:01", "noise_scale=3, twirl=5:01"])
+def test_a_form_that_is_forgotten_takes_its_numbers_with_it(gone: str) -> None:
+    """It is no setting of the point any more; what is told by others stays."""
+    mitigation = {"twirl": {"n": 16}, "zne": {"scales": (1.0, 3.0)}}
+    analysis = Analysis.model_validate({**ANALYSIS.model_dump(), "mitigation": mitigation})
+    there = {"": counts(_01=90, _10=10), "X0 X1": counts(_00=50, _11=50)}
+    for basis in ("", "X0 X1"):
+        for scale in ("", "noise_scale=3"):
+            there |= forms(", ".join(part for part in (basis, scale) if part))
+    whole = analyse_settings(there, [*there], analysis)
+    del there[gone]
+    found = analyse_settings(there, [*there], analysis)
+    is_of_x, is_scaled = gone.startswith("X"), gone.startswith("noise")
+    left_out = {"e.zne"} | (set() if is_scaled else {"e.twirl"})
+    if not is_of_x:
+        left_out |= {f"{name}.zne" for name in ("zz", "p", "even")}
+        left_out |= set() if is_scaled else {f"{name}.twirl" for name in ("zz", "p", "even")}
+    assert whole.keys() - found.keys() == left_out
+    assert all(found[name] == whole[name] for name in found)
+
+
 def test_its_variance_is_that_of_the_forms_means() -> None:
     """Beside: the variance of n numbers over n, from the standard library."""
     means = [0.9, 0.7, 0.8, 0.5] * 4
