@@ -50,7 +50,13 @@ def _made(name: str, run: Run) -> Section:
     if not isinstance(found, Section):
         kind = type(found).__name__
         return Section(name, f"This section was not made: it is a {kind}, not a qbatch.Section.")
-    if any(len(row) != len(found.head) for row in found.rows):
+    try:
+        head = tuple(map(str, found.head))
+        rows = [tuple(map(str, row)) for row in found.rows]
+    # whatever a package's own rows raise as they are read is the package's, never ours
+    except Exception as error:
+        said = f"its table cannot be read: {type(error).__name__}: {error}"
+        return Section(name, f"This section was not made: {said}"[:500])
+    if any(len(row) != len(head) for row in rows):
         return Section(name, "This section was not made: a row has not one text for each column.")
-    rows = [tuple(map(str, row)) for row in found.rows]
-    return Section(str(found.title), str(found.text), tuple(map(str, found.head)), rows)
+    return Section(str(found.title), str(found.text), head, rows)

@@ -108,6 +108,9 @@ def widest(run):
         ("1 / 0", "ZeroDivisionError: division by zero"),
         ("{}", "it is a dict, not a qbatch.Section"),
         ("qbatch.Section('x', rows=[('a',)])", "a row has not one text for each column"),
+        ("qbatch.Section('x', head=('a',), rows=[1, 2])", "its table cannot be read: TypeError"),
+        ("qbatch.Section('x', head=None)", "its table cannot be read: TypeError"),
+        ("qbatch.Section('x', head='a', rows=((1 / 0,) for _ in 'a'))", "ZeroDivisionError"),
     ],
 )
 def test_what_fails_says_where_and_the_rest_of_the_report_stands(
@@ -137,6 +140,17 @@ def test_a_run_is_read_without_the_package_whose_section_it_names(
     monkeypatch.setattr(sys, "path", [one for one in sys.path if "site" not in Path(one).name])
     text = render(qbatch.open_run(tmp_path / "run"), "md")
     assert "no installed package offers a report section 'widest'" in text
+
+
+def test_rows_that_are_made_as_they_are_read_are_shown(install: Install, tmp_path: Path):
+    install(
+        BROKEN.replace(
+            "{}", "qbatch.Section('x', head=('a',), rows=((f'row{i}',) for i in (1, 2)))"
+        )
+    )
+    text = render(run_in(tmp_path / "run", ["widest"]), "md")
+    assert "row1" in text
+    assert "row2" in text
 
 
 def test_a_section_makes_no_markup(install: Install, tmp_path: Path):
