@@ -8,7 +8,7 @@ from dataclasses import fields
 from pathlib import Path
 
 from qbatch import difference, snapshot
-from qbatch.api.runs import folder_of
+from qbatch.api.runs import folder_of, open_run
 from qbatch.difference.telling import lines
 from qbatch.errors import SelectionError
 from qbatch.fragments import note, table
@@ -66,5 +66,6 @@ def diff(
 def _side(named: Comparable) -> difference.Side:
     if isinstance(named, snapshot.Run):
         return difference.side_of(str(named.folder), named)
-    name = str(folder_of(named)) if isinstance(named, Manifest) else str(named)
-    return difference.open_side(name, lambda path: snapshot.Run(folder_of(path)))
+    if isinstance(named, Manifest):
+        return difference.open_side(str(folder_of(named)), lambda _: open_run(named))
+    return difference.open_side(str(named), open_run)

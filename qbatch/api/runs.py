@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, Self
 
 from qbatch import snapshot
 from qbatch.fragments import line, table
-from qbatch.manifest import Manifest
+from qbatch.manifest import Manifest, load_manifest
+from qbatch.manifest.bare import is_circuit
 from qbatch.notation import whole
 from qbatch.snapshot import check_owner, find_run_folder, run_folder_of
 from qbatch.snapshot.tables import points_to_html
@@ -73,13 +74,26 @@ def open_run(run: str | Path | Manifest) -> Run:
     """Open a run for reading.
 
     Args:
-        run: A run folder, or a manifest: then its run.
+        run: A run folder, or a manifest: then its run, with the numbers, checks and figures that
+            the manifest asks for now; its points are those that ran.
 
     Raises:
         SnapshotError: There is no run there, or it is damaged or newer than this qbatch.
         SourceErrors: It is a manifest, and wrong.
     """
-    return Run(folder_of(run))
+    opened = Run(folder_of(run))
+    if "manifest" in opened.meta:
+        manifest = run if isinstance(run, Manifest) else _manifest_at(Path(run), opened)
+        if manifest is not None:
+            opened.analyse_as(manifest)
+    return opened
+
+
+def _manifest_at(path: Path, opened: Run) -> Manifest | None:
+    """Read the manifest that names a run; None where its folder or a bare circuit does."""
+    if path.resolve().is_relative_to(opened.folder.resolve()) or is_circuit(path):
+        return None
+    return load_manifest(path, overrides=opened.manifest.overrides)
 
 
 def folder_of(run: str | Path | Manifest) -> Path:

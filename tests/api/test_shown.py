@@ -171,6 +171,21 @@ def test_an_offer_has_the_price_and_buys_nothing(provider: str, tmp_path: Path):
     clouds.close()
 
 
+def test_a_run_that_its_manifest_names_has_the_numbers_it_asks_for_now(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.chdir(tmp_path)
+    run = qbatch.run(made().save("rabi.yaml"))
+    asks_more = made(analysis={"observables": {"z": "Z0", "again": "Z0"}}, checks=[])
+    Path("rabi.yaml").unlink()
+    for named in (asks_more, asks_more.save("rabi.yaml")):  # as `qbatch show rabi.yaml` has it
+        found = qbatch.open_run(named)
+        assert found[0].estimates["again"] == run[0].estimates["z"]
+        assert found.check() == []
+        assert "again" in str(qbatch.diff(named, named))
+    assert [*qbatch.open_run("runs/rabi")[0].estimates] == ["z"]
+
+
 def test_an_offer_of_what_is_free_says_how_much_that_is(tmp_path: Path):
     told = "3 points, free: nothing to buy"
     offer = qbatch.offer(made(), out=tmp_path / "run")

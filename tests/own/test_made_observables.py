@@ -155,9 +155,10 @@ def test_each_value_of_an_axis_has_a_file(tmp_path: Path) -> None:
     path = write(tmp_path, '{file: "h_{r}.json"}')
     assert main(["run", str(path), "--yes"]) == 0
     (tmp_path / "h_2.json").unlink()
-    run = qbatch.open_run(path)
+    run = qbatch.open_run(tmp_path / "runs" / "made")
     assert {*run.manifest.sums} == {"h_0.5.json", "h_1.json", "h_2.json"}
-    assert all("energy" in point.estimates for point in run)
+    energies = [point.estimates["energy"] for point in run]
+    assert [point.estimates["energy"] for point in qbatch.open_run(path)] == energies
     assert "h_2.json is no file" in mistake(path)
 
 
