@@ -3,9 +3,9 @@
 Points come in the turn in which they are bought. Each backend, with each setting of it (and, where
 its target packs by circuit, each circuit text, where all its jobs must take as many shots, each
 number of shots) has one open composite job, closed when the next point would pass a limit; what is
-left open is closed at the end. A reference that is alone in one is not kept waiting there. Should
-more than `_MOST_OPEN` points wait in open composite jobs, the fullest is closed early. No point is
-lost, none repeated.
+left open is closed at the end. Where a reference packs with no point, what waits on its backend is
+closed before it, and it before the next point. Should more than `_MOST_OPEN` points wait in open
+composite jobs, the fullest is closed early. No point is lost, none repeated.
 """
 
 from __future__ import annotations
@@ -110,6 +110,10 @@ def pack(
         num_waiting += 1
         if is_reference(order.name):
             alone = box if len(box.orders) == 1 else None
+            if alone is not None:
+                for other in _others(waiting, box):  # they come before it
+                    num_waiting -= len(other.orders)
+                    yield other.closed()
         elif alone is not None and alone is not box and alone.orders:
             num_waiting -= len(alone.orders)
             yield alone.closed()  # it packs with no point, and would wait for the end
@@ -119,6 +123,13 @@ def pack(
             num_waiting -= len(box.orders)
             yield box.closed()
     yield from (box.closed() for box in waiting.values() if box.orders)
+
+
+def _others(waiting: Mapping[tuple[object, ...], _Open], box: _Open) -> Iterator[_Open]:
+    """Yield what else is open on the backend of a composite job."""
+    for one in waiting.values():
+        if one is not box and one.orders and one.backend == box.backend:
+            yield one
 
 
 def _pieces(

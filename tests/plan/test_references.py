@@ -72,6 +72,14 @@ def test_where_circuits_cannot_share_a_job_a_reference_does_not_wait() -> None:
     assert [is_reference(name) for name in first].index(True, 1) < len(first) - 1
 
 
+@pytest.mark.parametrize("kind", [{"one_number_of_shots": True}, {"pack_by": "circuit"}])
+def test_jobs_are_sent_in_turn_where_references_pack_with_no_point(kind: Any) -> None:
+    target = Target(name="t", max_jobs=100, **kind)
+    batches = plan(4, shots=7).composites({"sim": target}, None)
+    sent = ["".join("Rp"[not is_reference(one.name)] for one in b.orders) for b in batches]
+    assert sent == ["R", "pppp", "R", "pppp", "R", "pp", "R"]
+
+
 def test_a_plan_tells_and_prices_them() -> None:
     (line,) = told_references(plan())
     assert line == (
