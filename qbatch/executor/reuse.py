@@ -22,6 +22,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
+from qbatch.bases import is_reference
 from qbatch.circuit.earlier import MARK
 from qbatch.circuit.facts import FORMAT
 from qbatch.errors import SelectionError, SnapshotError
@@ -98,7 +99,11 @@ def gather(plan: Plan, targets: Mapping[str, Target], folders: Sequence[Path]) -
         SelectionError: One has nothing that the plan asks for; the message says what is nearest.
         SnapshotError: One cannot be read, or is nothing that may be taken from.
     """
-    points = {point.id: point for point in plan.bought() if point.backend in targets}
+    points = {
+        point.id: point
+        for point in plan.bought()
+        if point.backend in targets and not is_reference(point.name)  # it tells of its own time
+    }
     gathering = _Gathering(plan, targets, points)
     for folder in folders:
         with Lender(folder) as lender:

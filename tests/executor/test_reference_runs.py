@@ -8,12 +8,14 @@ from typing import Any
 
 import pytest
 
+import qbatch
 from qbatch.across.drifting import Drifting
 from qbatch.emulators.drift import read_course
 from qbatch.executor import Options
 from qbatch.executor.rehearsal import rehearse
 from qbatch.manifest import parse_manifest
 from qbatch.plan import expand
+from qbatch.providers import Surroundings
 from qbatch.report.writing import render
 from qbatch.snapshot import Run
 
@@ -25,20 +27,21 @@ CLOUDS = {
     "rensselaer": "{provider: ibm-direct-access, target: ibm_rensselaer}",
 }
 
+FLAT = "OPENQASM 3.0; input float theta; qubit q; bit c; U(0, 0, theta) q; c = measure q;"
+REF = 'OPENQASM 2.0; include "qelib1.inc"; qreg q[2]; creg c[2]; x q[0]; measure q->c;'
+
 
 def played(folder: Path, backends: str, order: str, noise: dict[str, Any]) -> Run:
     text = f"""\
 qbatch: 1
 name: study
-circuits:
-  flat: {{qasm: 'OPENQASM 3.0; input float theta; qubit q; bit c; U(0, 0, theta) q; c = measure q;'}}
-  ref: {{qasm: 'OPENQASM 2.0; include "qelib1.inc"; qreg q[2]; creg c[2]; x q[0]; measure q->c;'}}
+circuits: {{flat: {{qasm: '{FLAT}'}}, ref: {{qasm: '{REF}'}}}}
 backends: {{{backends}}}
 shots: 200
 sweep: {{matrix: {{theta: {{linspace: [0, 1, 20]}}}}, order: {order}}}
 run: {{reference: {{circuit: ref, every: 2}}}}
 analysis: {{probabilities: {{one: "1"}}}}
-"""  # noqa: E501
+"""
     plan = expand(parse_manifest(text, folder=folder))
     done = rehearse(
         plan, Options(out=folder / "s.rehearsal"), queues_s=(1.0,), noise=read_course(noise)
@@ -91,3 +94,25 @@ def test_each_reference_is_bought_once_on_all_five_clouds(tmp_path: Path) -> Non
         assert sum(name.startswith("reference:") for name in bought) >= 44
         assert {each.backend for each in run.drift()} == set(CLOUDS)
         assert len(run) == 100
+
+
+def test_references_of_another_run_are_not_reused_for_they_tell_of_its_time(tmp_path: Path) -> None:
+    def done(name: str, thetas: str, **options: Any) -> Run:
+        text = f"""\
+qbatch: 1
+name: {name}
+circuits: {{flat: {{qasm: '{FLAT}'}}, ref: {{qasm: '{REF}'}}}}
+backends: {{sim: {{provider: local}}}}
+shots: 20
+sweep: {{matrix: {{theta: {thetas}}}}}
+run: {{reference: {{circuit: ref, every: 2}}}}
+"""
+        around = Surroundings(environ={}, is_virtual=True)
+        manifest = parse_manifest(text, folder=tmp_path)
+        return qbatch.run(manifest, out=tmp_path / name, surroundings=around, **options)
+
+    done("first", "[0, 1]").close()
+    with done("second", "[1, 2]", reuse=[tmp_path / "first"]) as run:
+        assert [run.reused(point) != [] for point in run] == [True, False]
+        assert [run.reused(each) for each in run.references()] == [[], []]
+        assert all(each.done == 20 for each in run.references())
