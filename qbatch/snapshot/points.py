@@ -16,7 +16,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
-from qbatch.bases import Setting, is_calibration, is_shared_out, is_twirled, shots_of
+from qbatch.bases import Setting, is_calibration, is_reference, is_shared_out, is_twirled, shots_of
 from qbatch.circuit.earlier import MARK
 from qbatch.errors import ManifestError
 from qbatch.job import Job, JobError, JobState
@@ -330,7 +330,7 @@ class PointResult:
     def has_kept_estimates(self) -> bool:
         """Whether its numbers were kept beside its result, by the analysis that holds now."""
         packed = self._packed
-        if self.settings or self.pieces or self.basis or packed is None:
+        if packed is None or self.settings or self.pieces or self.basis or is_reference(self.name):
             return False
         return packed[2] == self._run.analysis_key and not self._run.manifest.analysis.varying
 
@@ -426,7 +426,14 @@ def _facts_of(pieces: Sequence[PointResult]) -> Mapping[str, Any]:
 
 
 def asked_of(point: PointResult, manifest: Manifest) -> Analysis:
-    """Return what is asked of a point's counts, with the observables that are its own."""
+    """Return what is asked of a point's counts, with the observables that are its own.
+
+    Nothing is asked of a reference: the analysis is that of the sweep's circuits.
+    """
+    if is_reference(point.name):
+        from qbatch.manifest.models import Analysis
+
+        return Analysis()
     own = {"circuit": point.circuit, "backend": point.backend}
     return manifest.analysis.at({**own, **point.parameters})
 

@@ -139,4 +139,6 @@ def test_readers_of_a_run_see_its_points_and_its_references_apart(tmp_path: Path
         ]
         assert all(each.counts is not None and len(each.counts.registers) == 1 for each in found)
         assert run[-1].parameters == {"theta": 1.0}
-        assert run["reference:ref,backend=toshiko#2"].done == 50
+        second = run["reference:ref,backend=toshiko#2"]
+        assert second.done == 50
+        assert (second.estimates, second.undecided) == ({}, {})  # "1" is no pattern of its 2 bits
