@@ -131,13 +131,18 @@ class Points:
 
         Of points with several settings that of each.
         """
-        for layout in self.variant_layouts(sweep):
+        for layout in self._variant_layouts(sweep):
             yield from layout.each
 
-    def variant_layouts(self, sweep: int | None = None) -> Iterator[Layout]:
-        """Yield the layout of every variant, whatever settings its points have."""
+    def variant_layouts(self) -> Iterator[Layout]:
+        """Yield the layout of every variant, whatever settings its points have; no references."""
+        return self._variant_layouts(all_kinds=False)
+
+    def _variant_layouts(
+        self, sweep: int | None = None, *, all_kinds: bool = True
+    ) -> Iterator[Layout]:
         for grid in self.grids:
-            if sweep is not None and grid.number != sweep:
+            if sweep not in (None, grid.number) or (grid.reference and not all_kinds):
                 continue
             for block, mask, values, _ in grid.groups(self.variant_names):
                 yield self.factory.layout(grid, block, values, mask)

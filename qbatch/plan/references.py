@@ -81,11 +81,8 @@ def _grids(plan: Points, mistakes: Mistakes) -> list[Grid]:
         return []
     seed = rank(plan.grids[0].seed, "reference") >> 1
     shots = reference.shots or shots_of(plan.manifest)
-    points: Counter[str] = Counter()
-    for layout, _ in plan.rows():
-        points[layout.backend] += 1
     grids = []
-    for number, (backend, total) in enumerate(points.items(), len(plan.grids)):
+    for number, (backend, total) in enumerate(_bought(plan).items(), len(plan.grids)):
         copies = -(-total // reference.every) + 1
         if copies + total > MAX_POINTS:
             mistakes.add(
@@ -100,6 +97,13 @@ def _grids(plan: Points, mistakes: Mistakes) -> list[Grid]:
         block = Block(dimensions, (), _LOC)
         grids.append(Grid(number, [block], repeat=copies, seed=seed, reference=reference.circuit))
     return grids
+
+
+def _bought(plan: Points) -> Counter[str]:
+    """Backend -> how many settings of points are bought there; places that share one count once."""
+    if plan.shared:
+        return Counter(point.backend for point in plan.bought())
+    return Counter(layout.backend for layout, _ in plan.rows())
 
 
 def shots_of(manifest: Manifest) -> int:

@@ -14,6 +14,7 @@ from qbatch.executor import Options
 from qbatch.executor.rehearsal import rehearse
 from qbatch.manifest import parse_manifest
 from qbatch.plan import Plan, expand
+from qbatch.plan.measured import settings_of_circuits
 from qbatch.plan.references import references_facts, told_references
 from qbatch.plan.turns import in_turn
 from qbatch.providers import Target
@@ -42,6 +43,24 @@ def test_a_reference_is_run_before_between_and_after(every: int, expected: str) 
 
 def test_also_between_interleaved_points() -> None:
     assert turn(plan(4, {**SWEEP, "order": "interleave"})) == "RppppRppppRppR"
+
+
+def test_what_is_bought_once_for_several_places_counts_once() -> None:
+    sweep = {"matrix": {**SWEEP["matrix"], "circuit": ["wave", "pair"]}}
+    made = plan(4, sweep)
+    assert made.num_points == 20 + 4  # `pair` takes no gamma: it stands at ten places
+    assert turn(made) == "RppppRppppRpppR"
+
+
+def test_a_reference_is_told_in_no_settings_of_the_sweep() -> None:
+    analysis = {"observables": {"x": "X0"}}
+    made = plan_of(
+        {"matrix": SWEEP["matrix"]},
+        circuits=CIRCUITS,
+        run={"reference": {"circuit": "pair", "every": 4}},
+        analysis=analysis,
+    )
+    assert list(settings_of_circuits(made)) == ["wave"]
 
 
 def test_points_keep_their_ids_names_and_places() -> None:
