@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from qbatch.manifest.models import Manifest, Value
     from qbatch.manifest.reference import Reference
     from qbatch.plan.mistakes import Mistakes
-    from qbatch.plan.points import Points
+    from qbatch.plan.points import Only, Points
 
 _LOC = ("run", "reference")
 
@@ -46,6 +46,9 @@ def check_reference(plan: Points, mistakes: Mistakes) -> None:
         )
         mistakes.add((*_LOC, "circuit"), said)
         return
+    if reference.shots is None and any(grid.has_shots_axis for grid in plan.grids):
+        said = "the points' shots are an axis; write how many a reference takes, as shots: 1000"
+        mistakes.add(_LOC, said)
     circuit = source.circuit({})
     if not circuit.facts.measured_bits:
         said = f"circuit {reference.circuit!r} measures nothing; add a measurement"
@@ -111,16 +114,20 @@ def shots_of(manifest: Manifest) -> int:
     return int(manifest.shots)
 
 
-def told_references(plan: Points) -> Iterator[str]:
-    """Say what is run between the points."""
+def told_references(plan: Points, only: Only | None = None) -> Iterator[str]:
+    """Say what is run between the points, and how much of it is chosen where some points are."""
     reference = plan.manifest.run.reference
     if reference is not None:
         each = ", ".join(f"{whole(number)} on {name}" for name, number in _jobs(plan).items())
         shots = whole(reference.shots or shots_of(plan.manifest))
         pace = f"after every {whole(reference.every)} and after the last"
+        chosen = ""
+        if only is not None:
+            number = sum(only(point) for name in _jobs(plan) for point in plan.references(name))
+            chosen = f"; of these {whole(number)} {'is' if number == 1 else 'are'} chosen now"
         yield (
             f"reference {reference.circuit!r}, {shots} shots, is run before the first point, "
-            f"{pace}: {each}"
+            f"{pace}: {each}{chosen}"
         )
 
 

@@ -105,6 +105,8 @@ def test_a_plan_tells_and_prices_them() -> None:
         "reference 'pair', 100 shots, is run before the first point, after every 4 and after the "
         "last: 4 on sim"
     )
+    (line,) = told_references(plan(), lambda point: point.name.endswith("#2"))
+    assert line.endswith("after the last: 4 on sim; of these 1 is chosen now")
     assert references_facts(plan(shots=7))["references"] == {
         "circuit": "pair", "every": 4, "shots": 7, "jobs": {"sim": 4},
     }  # fmt: skip
@@ -129,6 +131,14 @@ def test_a_wrong_reference_is_told(reference: Any, problem: str) -> None:
     found = mistakes_of(sweep, circuits=circuits, run={"reference": reference})
     assert len(found) == 1
     assert any(part in found[0] for part in problem.split("|")), found
+
+
+def test_where_shots_are_an_axis_those_of_a_reference_are_written() -> None:
+    sweep = {"matrix": {**SWEEP["matrix"], "shots": [10, 20]}}
+    run = {"reference": {"circuit": "pair", "every": 4}}
+    (told,) = mistakes_of(sweep, circuits=CIRCUITS, run=run)
+    assert "the points' shots are an axis; write how many a reference takes" in told
+    assert [point.shots for point in plan(4, sweep, shots=7).references("sim")] == [7] * 6
 
 
 MANIFEST = """\

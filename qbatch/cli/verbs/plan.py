@@ -287,7 +287,7 @@ def _tell(
         rest = f"of that is left to run: {headline('', replace(left, points=points))}"
         say(rest if left.jobs else "nothing is left to run")
     settings = (*told_settings(made), *told_allocations(made), *told_calibrations(made))
-    for line in (*settings, *told_turns(made), *told_references(made)):
+    for line in (*settings, *told_turns(made), *told_references(made, offer.only)):
         say(line)
     rows = [
         [
