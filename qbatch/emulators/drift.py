@@ -22,6 +22,7 @@ noise a job meets is that of the moment when it begins. Probabilities stay betwe
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
@@ -206,7 +207,7 @@ def _due(where: str, entry: dict[str, Any]) -> Due:
     at_s, after_jobs = entry.pop("at_s", None), entry.pop("after_jobs", None)
     if (at_s is None) == (after_jobs is None):
         raise NoiseError(f"{where}: write at_s, seconds, or after_jobs, a number; one of them")
-    if at_s is not None and (not _is_number(at_s) or at_s < 0):
+    if at_s is not None and not (_is_number(at_s) and 0 <= at_s < math.inf):
         raise NoiseError(f"{where}.at_s: {at_s!r} is no number of seconds, 0 or more")
     if after_jobs is not None and (type(after_jobs) is not int or after_jobs < 1):
         raise NoiseError(f"{where}.after_jobs: {after_jobs!r} is no number of jobs, 1 or more")

@@ -82,6 +82,7 @@ def test_probabilities_stay_probabilities() -> None:
         ({"drift": {"per_job": {"t1": 1}}}, "noise.drift.per_job: unknown key 't1'; known: one_q"),
         ({"drift": {"per_job": {"readout": 2}}}, "per_job.readout: 2 is no change of a prob"),
         ({"jumps": {"at_s": 1}}, r"noise.jumps: .* is no list"),
+        ({"jumps": [{"at_s": float("nan"), "readout": 0.1}]}, r"at_s: nan is no number of seconds"),
         ({"jumps": [{"readout": 0.1}]}, r"noise.jumps\[0\]: write at_s, seconds, or after_jobs"),
         ({"jumps": [{"at_s": 1}]}, r"noise.jumps\[0\]: says of no probability"),
         ({"jumps": [{"at_s": 1, "after_jobs": 1}]}, "one of them"),
