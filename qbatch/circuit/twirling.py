@@ -111,13 +111,16 @@ def twirled(circuit: Circuit, number: int, seed: int) -> Form:
     return Form(made, "".join(str(flips.get(bit, 0)) for bit in reversed(range(size))))
 
 
-def num_twirled(circuit: Circuit) -> int:
-    """Tell how many gates of a circuit are twirled.
+def num_twirled(circuit: Circuit) -> tuple[int, int]:
+    """Tell how many gates on two qubits are twirled, and how many are left as they are.
+
+    Own gates in which some are twirled count by these; others are one gate.
 
     Raises:
         UntwirlableError: As for `twirled`.
     """
-    return _plan_of(circuit).num_gates
+    plan = _plan_of(circuit)
+    return plan.num_gates, plan.num_left
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +134,7 @@ class _Plan:
             are twirled.
         rewritten: Those of them that are written anew.
         num_gates: Gates that are twirled.
+        num_left: Other gates on two qubits.
     """
 
     outline: Outline
@@ -138,6 +142,7 @@ class _Plan:
     statements: Mapping[int, Sequence[Operation]]
     rewritten: frozenset[int]
     num_gates: int
+    num_left: int
 
     @property
     def num_random_bits(self) -> int:
@@ -159,7 +164,7 @@ def _made_plan(text: str, terminal: Sequence[int | None]) -> _Plan:
     outline = outline_of(text)
     defined = outline.program.defined
     statements: dict[int, Sequence[Operation]] = {}
-    num_gates = 0
+    num_gates = num_left = 0
     for number, statement in enumerate(outline.statements):
         kinds = {type(each) for each in statement.operations}
         if Gate in kinds and Measure in kinds:
@@ -168,14 +173,16 @@ def _made_plan(text: str, terminal: Sequence[int | None]) -> _Plan:
                 "its own"
             )
         opened = [each for op in statement.operations for each in _opened(op, outline.program)]
-        there = sum(_name_of(each, defined) is not None for each in opened)
+        on_two = [each for each in opened if isinstance(each, Gate) and len(each.qubits) == 2]
+        there = sum(_name_of(each, defined) is not None for each in on_two)
+        num_left += len(on_two) - there
         if not there:
             continue
         num_gates += there
         statements[number] = opened
     measured = {bit: qubit for bit, qubit in enumerate(terminal) if qubit is not None}
     rewritten = frozenset(number for number, each in statements.items() if len(each) > 1)
-    return _Plan(outline, measured, statements, rewritten, num_gates)
+    return _Plan(outline, measured, statements, rewritten, num_gates, num_left)
 
 
 def _name_of(operation: Operation, defined: Mapping[str, object]) -> str | None:

@@ -52,11 +52,10 @@ def told_twirls(plan: Points) -> Iterator[str]:
 
     told: dict[str, None] = {}
     for layout in plan.variant_layouts():
-        gates = num_twirled(layout.program)
-        left = layout.program.facts.num_two_qubit_gates - gates
+        gates, left = num_twirled(layout.program)
         own = f"{whole(gates)} of its gates on two qubits" if gates else ""
         what = f"its readout, and {own}" if gates else "its readout alone"
-        if left > 0:
+        if left:
             what += f"; {whole(left)} that are no Clifford gates are left as they are"
         told[f"circuit {layout.circuit!r} is twirled: {what}"] = None
     several = f", and so are {whole(len(told) - 1)} other texts" if len(told) > 1 else ""
