@@ -141,7 +141,9 @@ def turns_facts(plan: Points) -> dict[str, Mapping[str, Mapping[str, float]]]:
         return {}
     found: dict[str, Mapping[str, float]] = {}
     for name in plan.manifest.backends:
-        units = {point_of(point.name): point for point in _mixed(plan, name)}
+        units: dict[str, SweepPoint] = {}
+        for point in _mixed(plan, name):
+            units.setdefault(point_of(point.name), point)  # later settings have other shots
         if len(units) > 1:
             found[name] = correlations([*units.values()])
     return {"turns": found}

@@ -111,6 +111,14 @@ def test_a_plan_says_how_far_axes_follow_time() -> None:
     assert turns_facts(grid(None)) == {}
 
 
+def test_shots_of_forms_and_calibrations_are_no_axis() -> None:
+    """All points have the same shots; their further settings have others."""
+    mitigation = {"twirl": {"n": 16}, "readout": {"shots": 9}}
+    analysis = {"observables": {"z": "Z0"}, "mitigation": mitigation}
+    plan = plan_of({"matrix": GRID, "order": "interleave"}, analysis=analysis)
+    assert turns_facts(plan)["turns"]["sim"].keys() == {"gamma", "beta"}
+
+
 @pytest.mark.slow
 def test_many_points_are_mixed_in_parts_that_are_drawn() -> None:
     matrix = {"gamma": {"linspace": [0, 3, 300]}, "beta": {"linspace": [0, 3, 200]}}
