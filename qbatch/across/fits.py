@@ -64,9 +64,9 @@ class Fitted:
     members: Sequence[Measured] = field(default=(), repr=False, compare=False)
 
     def shots_of(self, analysis: Analysis) -> frozenset[str]:
-        """Ids of the settings whose shots it is made of."""
-        settings = (point.settings_of(self.spec.y, analysis) for point in self.members)
-        return frozenset(id_ for each in settings for id_ in each.values())
+        """Ids of the settings whose shots it is made of, and more: see `Measured.shared_by`."""
+        each = (point.shared_by(self.spec.y, analysis) for point in self.members)
+        return frozenset().union(*each)
 
     def correlations(self, names: Sequence[str]) -> Floats:
         """How its parameters depend on one another, shape (n, n)."""

@@ -46,8 +46,8 @@ class OwnOfGroup:
 
     @property
     def shots(self) -> frozenset[str]:
-        """Ids of the settings whose shots it is made of."""
-        return frozenset(id_ for point in self.group.members for id_ in point.setting_ids)
+        """Ids of the settings whose shots it is made of, and more: see `Measured.shared_by`."""
+        return frozenset().union(*(point.shared for point in self.group.members))
 
     def numbers(self) -> Iterator[AcrossNumber]:
         """Yield its numbers, in the order in which the manifest names them."""

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol
 
-from qbatch.bases import told_missing
+from qbatch.bases import is_twirled, told_missing
 from qbatch.manifest.columns import ACROSS_POINTS, OWN_AXES
 from qbatch.result import Counts, Estimate, NotationError, analyse, bases_of, only
 
@@ -129,11 +129,23 @@ class Measured:
         return {} if self._point is None else self._point.counts_by_basis
 
     @property
-    def setting_ids(self) -> frozenset[str]:
-        """Ids of all its settings."""
+    def shared(self) -> frozenset[str]:
+        """What all its numbers may share with those of other points: see `shared_by`."""
         if self._point is None:
             return frozenset({self.id})
-        return frozenset(each.id for each in self._point.each_setting)
+        return self._shared({each.basis: each.id for each in self._point.each_setting})
+
+    def shared_by(self, name: str, analysis: Analysis) -> frozenset[str]:
+        """Tell what one of its numbers is made of that makes others depend on it.
+
+        These are ids of settings, for their shots, and names of forms of a twirled circuit, for
+        which were drawn.
+        """
+        return self._shared(self.settings_of(name, analysis))
+
+    def _shared(self, settings: Mapping[str, str]) -> frozenset[str]:
+        forms = {f"{self.axes['circuit']} {text}" for text in settings if is_twirled(text)}
+        return frozenset(settings.values()) | forms
 
     def settings_of(self, name: str, analysis: Analysis) -> dict[str, str]:
         """Tell of which settings' shots one of its numbers is made: basis -> the setting's id."""

@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from qbatch.bases import is_twirled
 from qbatch.formula import FUNCTIONS
 
 if TYPE_CHECKING:
@@ -38,8 +37,8 @@ class Number:
         name: The number's.
         text: Which sum it is there, of an observable that is made for each point; else "".
         point: One whose number it is.
-        shots: Ids of these settings, and names of the forms of twirled circuits that they are in;
-            what shares some, in whatever basis, is not independent.
+        shots: Ids of these settings, and more: see `Measured.shared_by`. What shares some, in
+            whatever basis, is not independent.
     """
 
     id: str
@@ -54,8 +53,7 @@ class Number:
         settings = point.settings_of(name, analysis)
         id_ = ";".join(f"{each} {basis}" for basis, each in sorted(settings.items()))
         text = analysis.at(point.axes).observables[name] if name in analysis.varying else ""
-        forms = {f"{point.axes['circuit']} {each}" for each in settings if is_twirled(each)}
-        return cls(id_, name, text, point, frozenset(settings.values()) | forms)
+        return cls(id_, name, text, point, point.shared_by(name, analysis))
 
 
 def of_each(analysis: Analysis, numbers: Iterable[Number]) -> tuple[AnalysisLike, list[str]]:
@@ -82,7 +80,7 @@ class FitParameter:
         id: Of the fit and its group.
         name: The parameter's.
         fitted: The fit, which has a solution.
-        shots: Ids of the settings whose shots it is made of.
+        shots: As of a `Number`.
     """
 
     id: str
@@ -105,7 +103,7 @@ class GroupNumber:
         name: The number's.
         estimate: What it is.
         points: Names of those it is made from.
-        shots: Ids of the settings whose shots it is made of.
+        shots: As of a `Number`.
     """
 
     id: str

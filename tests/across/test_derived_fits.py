@@ -198,3 +198,58 @@ def test_a_run_tells_what_is_made_of_its_fits(tmp_path: Path) -> None:
     assert abs(top.estimate.value - 1) < 4 * top.estimate.se
     (check,) = judge_run(done)
     assert check.verdict is Verdict.PASS
+
+
+def test_fits_and_own_numbers_of_twirled_points_share_forms(tmp_path: Path) -> None:
+    """Two backends measure the same forms: the raw fits are independent, those of forms are not."""
+    (tmp_path / "m.yaml").write_text(TWIRLED)
+    (tmp_path / "own.py").write_text(
+        "def own(points):\n    return sum(p.estimates['z'].value for p in points), 0.5\n"
+    )
+    run = qbatch.run(tmp_path / "m.yaml", out=tmp_path / "s", trust=True)
+    found = {one.name: one.estimate for one in run.derived()}
+    errors = {
+        fitted.name: [one.parameters["a"].se for one in run.fits() if one.name == fitted.name]
+        for fitted in run.fits()
+    }
+    raw, twirl, own = (found[name] for name in ("raw", "twirl", "mine"))
+    assert raw is not None
+    assert twirl is not None
+    assert own is not None
+    assert raw.se == pytest.approx(math.hypot(*errors["f"]))
+    assert twirl.se == pytest.approx(sum(errors["t"]))
+    assert own.se == pytest.approx(1.0)
+
+
+TWIRLED = """\
+qbatch: 1
+name: twirled
+circuits:
+  a:
+    qasm: |
+      OPENQASM 3.0;
+      include "stdgates.inc";
+      input float theta;
+      qubit[2] q;
+      bit[2] c;
+      ry(theta) q[0];
+      cx q[0], q[1];
+      c = measure q;
+backends:
+  one: {provider: local}
+  two: {provider: local, noise: {readout: 0.03}}
+sweep: {matrix: {theta: [0.3, 0.7, 1.2], backend: [one, two]}, seed: 3}
+shots: 320
+analysis:
+  observables: {z: Z0}
+  mitigation: {twirl: {n: 16}}
+  fits:
+    f: {model: line, x: theta, y: z}
+    t: {model: line, x: theta, y: z.twirl}
+  own:
+    s: {python: "own.py:own", over: theta}
+  derived:
+    raw: f.a[backend=one] - f.a[backend=two]
+    twirl: t.a[backend=one] - t.a[backend=two]
+    mine: s[backend=one] - s[backend=two]
+"""
