@@ -11,6 +11,7 @@ from qbatch.bases import Setting, is_twirled, point_of, setting_of
 from qbatch.circuit.twirling import twirled
 from qbatch.plan import Plan, select
 from qbatch.plan.measured import many_settings, overhead_of, told_settings
+from qbatch.providers import Target
 
 BELL = """OPENQASM 3.0;
 include "stdgates.inc";
@@ -162,3 +163,12 @@ def test_a_selection_by_shots_or_copy_means_points_with_all_their_settings(
     summary = plan.summary({}, is_meant)
     assert (summary.points, summary.shared) == (len(chosen), 0)
     assert summary.settings == 17 * len(chosen) + 2
+
+
+@pytest.mark.parametrize("matrix", [{"theta": [0.3]}, {"theta": [0.3, 0.7], "shots": [160, 1600]}])
+def test_the_shots_of_a_plan_are_those_of_its_points(matrix: dict[str, Any]) -> None:
+    plan = bell_plan({"twirl": {}}, {"matrix": matrix, "repeat": 2}, shots=1000)
+    by_points = sum(point.shots for point in plan.points())
+    asked = [160, 1600] * 2 if "shots" in matrix else [1000]
+    assert by_points == 2 * sum(shots + 16 * -(-shots // 16) for shots in asked)
+    assert plan.summary({"sim": Target("t")}).shots == by_points

@@ -302,7 +302,10 @@ def _counted(plan: Points) -> Histogram:
                 shots = column[0]
                 if at >= 0:
                     shots = int(values["shots"])
-                    shots = column.of(shots) if isinstance(column, Spread) else shots
+                    if isinstance(column, Spread):
+                        shots = column.of(shots)
+                    elif setting.of_points is not None:  # as of a form: its share of them
+                        shots = column[setting.of_points[1].index(shots)]
                 found.setdefault(kind_of(setting), Counter())[shots] += count * grid.repeat
     return found
 
