@@ -83,9 +83,10 @@ def levels_within(wishes: Sequence[Wish], left: Mapping[Hashable, float], aim: A
 
     Args:
         wishes: All of them.
-        left: Limit -> what is left of it.
+        left: Limit -> what is left of it; less than nothing where bills were higher than expected.
         aim: What is to be low.
     """
+    left = {limit: max(0.0, amount) for limit, amount in left.items()}
     at_target = [min(1.0, wish.level) for wish in wishes]
     if _fits(wishes, at_target, left):
         return at_target

@@ -118,6 +118,14 @@ def test_a_job_that_costs_more_than_there_is_left_is_not_bought() -> None:
         assert levels[1] == pytest.approx(level_of(cheap, 500), rel=0.05)
 
 
+@pytest.mark.parametrize("aim", ["worst", "total"])
+def test_a_limit_that_is_passed_already_buys_nothing_and_the_others_go_on(aim: Aim) -> None:
+    wishes = [wish(0.9, 100, float, "passed"), wish(0.9, 100, float, "other")]
+    levels = levels_within(wishes, {"passed": -1.0, "other": 300.0}, aim)
+    assert levels[0] == wishes[0].level
+    assert level_of(wishes[1], 400) == pytest.approx(levels[1], rel=0.02)
+
+
 def test_settings_of_a_point_share_what_it_gets() -> None:
     spreads = {"x": Spread(100, 0.9, 0.9), "y": Spread(100, 0.1, 0.1)}
     both = Wish(ASKED, {"z": Figure(0.0, 1.0, spreads)}, {"x": 100, "y": 100}, float, {"all": 1.0})
