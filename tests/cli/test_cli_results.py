@@ -22,6 +22,7 @@ from xml.etree import ElementTree
 import pytest
 
 from qbatch.cli import progress, status_costs, words
+from qbatch.exchange.exports import TEXT_FORMATS
 from qbatch.executor import BackendProgress, Cause, OpenWait, Progress
 from qbatch.job import JobState
 from qbatch.snapshot import Entry, Run, Snapshot, open_run, total_up
@@ -409,7 +410,7 @@ def test_counts_are_a_long_table_that_adds_up(qbatch: Call, done: Path) -> None:
     assert {row["bitstring"] for row in rows} <= {"00", "11"}
 
 
-@pytest.mark.parametrize("format_", ["csv", "counts", "json", "md", "html"])
+@pytest.mark.parametrize("format_", ["md", "html", *TEXT_FORMATS[:-1]])
 def test_text_goes_to_stdout_or_to_a_file_the_same(format_: str, qbatch: Call, done: Path) -> None:
     printed = qbatch("export", done, "-f", format_).out
     said = qbatch("export", done, "-f", format_, "-o", "results.txt")
