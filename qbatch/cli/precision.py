@@ -165,7 +165,7 @@ def expect(
     """Say what targets are expected to take; None where there are none, and nothing is asked.
 
     Raises:
-        SelectionError: There is nothing to be told by the earlier run.
+        SelectionError: There is nothing to be told by the earlier run, or no number to be told of.
     """
     from qbatch.accuracy.expecting import forecast
     from qbatch.accuracy.prices import pieces_at, precision
@@ -178,12 +178,18 @@ def expect(
                 "shots; add --precision"
             )
         return None
+    analysis = plan.manifest.analysis
+    names = [*analysis.observables, *analysis.probabilities]
+    if is_precision_asked and not names:
+        raise SelectionError(
+            "--precision tells standard errors of observables and probabilities, and `analysis` "
+            "has none of either"
+        )
     with ExitStack() as stack:
         known = _known(stack, plan, folder, earlier)
         foreseen = forecast(known(None).of_points(only))
         precisions = None
         if is_precision_asked:
-            names = [*plan.manifest.analysis.observables, *plan.manifest.analysis.probabilities]
             precisions = precision(known(names).of_points(only), targets, foreseen)
     summaries = None
     if foreseen.shots:

@@ -129,6 +129,11 @@ def test_what_other_prices_would_bring_is_shown(qbatch: Call, wave: Path) -> Non
     refused = qbatch("plan", "wave.yaml", "--from", "other", "-S", "shots=100")
     assert refused.code == 2
     assert "add --precision" in refused.err
+    numberless = Path("wave.yaml").read_text().partition("analysis:")[0].partition("shots:")[2]
+    Path("none.yaml").write_text("qbatch: 1\nname: none\nshots: 10" + numberless.partition("}")[2])
+    refused = qbatch("plan", "none.yaml", "--precision")
+    assert refused.code == 2
+    assert "observables and probabilities, and `analysis` has none" in " ".join(refused.err.split())
 
 
 def test_a_budget_that_does_not_reach_for_the_targets_is_said_before(wave: Path) -> None:
