@@ -28,6 +28,7 @@ from qbatch.circuit.facts import FORMAT
 from qbatch.errors import SelectionError, SnapshotError
 from qbatch.exchange.secrets import SECRETS
 from qbatch.executor.fetching import pack_result
+from qbatch.job import JobState
 from qbatch.plan import reasons
 from qbatch.plan.pinning.stored import stored_in
 from qbatch.providers import Fetched, room_of
@@ -41,6 +42,7 @@ from qbatch.snapshot.paths import SNAPSHOT
 
 if TYPE_CHECKING:
     from qbatch.plan import Plan, SweepPoint
+    from qbatch.plan.pinning.had import Had
     from qbatch.plan.pricing.offer import Offer
     from qbatch.providers import Order, Target
 
@@ -102,7 +104,7 @@ def gather(plan: Plan, targets: Mapping[str, Target], folders: Sequence[Path]) -
     points = {
         point.id: point
         for point in plan.bought()
-        if point.backend in targets and not is_reference(point.name)  # it tells of its own time
+        if not is_reference(point.name)  # it tells of its own time
     }
     gathering = _Gathering(plan, targets, points)
     for folder in folders:
@@ -231,6 +233,8 @@ class _Gathering:
     def _look_at(self, lender: Lender, lent: Lent) -> str:
         """Take a job into the list, or say why not."""
         point = self.points[lent.point.point_id]
+        if point.backend not in self.targets:  # nothing of it is wanted now
+            return ""
         order = self.plan.order_of(point)
         fetched = _read(lender, lent, order)
         backend = self.plan.manifest.backends[point.backend].with_settings(order.settings)
@@ -304,7 +308,9 @@ def _installed(package: str) -> str:
 def _nothing_in(lender: Lender, plan: Plan) -> str:
     """Say that a run has nothing of what a plan asks for, and what of it is nearest."""
     stored = stored_in(lender, plan)
-    done = sum(1 for each in stored.values() if any(job.shots for job in each.jobs))
+    done = sum(1 for each in stored.values() if any(_is_done(job) for job in each.jobs))
+    if not done:
+        return f"{lender.folder}: none of its points is done yet, so it has no shots to take"
     head = f"{lender.folder}: none of its {done} points is one of this plan"
     for reason in reasons(plan, stored):
         if reason.changes:
@@ -312,6 +318,10 @@ def _nothing_in(lender: Lender, plan: Plan) -> str:
             return f"{head}; nearest is {stored[reason.before].name!r}, in which differs {told}"
     there = sorted({f"{point.circuit} on {point.backend}" for point, _ in lender.stored_points()})
     return f"{head}, nor near to one; it has {', '.join(there[:4])}"
+
+
+def _is_done(job: Had) -> bool:
+    return bool(job.shots) and job.state is JobState.COMPLETED
 
 
 def shots_of(loans: Iterable[Loan]) -> Iterator[Shots]:

@@ -177,9 +177,10 @@ class Run(Listing):
         """Backend -> how long its completed jobs took; those without any are left out."""
         if not backends:
             return {}
-        self._trust.check("events", "jobs", "points")
+        has_others = REUSED in self.meta
+        self._trust.check("events", "jobs", "points", *(["results"] if has_others else []))
         with translated(self.path):
-            return read_times(self._db, backends)
+            return read_times(self._db, backends, has_others=has_others)
 
     def moments(self) -> dict[int, Moment]:
         """Row of each completed job -> when it ran."""

@@ -6,7 +6,9 @@ import sqlite3
 from collections.abc import Collection
 from dataclasses import dataclass
 
-#: For each job that was sent and completed, its latest attempt's own events; one pass over them.
+from qbatch.snapshot.reused import REUSED
+
+#: For each job that this run sent and that completed, its latest attempt's own events; one pass.
 _QUERY = """
 WITH moments AS (
     SELECT points.backend AS backend, jobs.submitted_at AS sent,
@@ -14,11 +16,17 @@ WITH moments AS (
         min(CASE events.state WHEN 'completed' THEN events.at END) AS home
     FROM events JOIN jobs ON jobs.ordinal = events.job JOIN points ON points.ordinal = events.job
     WHERE jobs.state = 'completed' AND events.at >= jobs.submitted_at AND points.backend IN ({})
+        {}
     GROUP BY events.job
 )
 SELECT backend, count(*), min(sent), max(home), avg(began - sent), max(began - sent),
     avg(home - sent), max(home - sent)
 FROM moments WHERE home IS NOT NULL GROUP BY backend
+"""
+
+#: Where some come from other runs: theirs are not of this one.
+_OWN = f"""
+AND jobs.ordinal NOT IN (SELECT ordinal FROM results WHERE instr(facts, '"{REUSED}":'))
 """
 
 
@@ -80,9 +88,18 @@ class Times:
         return self.home_at - self.sent_at
 
 
-def read_times(db: sqlite3.Connection, backends: Collection[str]) -> dict[str, Times]:
-    """Read the times of these backends; one without completed jobs is left out."""
-    rows = db.execute(_QUERY.format(", ".join("?" * len(backends))), list(backends)).fetchall()
+def read_times(
+    db: sqlite3.Connection, backends: Collection[str], *, has_others: bool
+) -> dict[str, Times]:
+    """Read the times of these backends; one without completed jobs is left out.
+
+    Args:
+        db: The snapshot.
+        backends: Their names.
+        has_others: Some jobs come from other runs.
+    """
+    sql = _QUERY.format(", ".join("?" * len(backends)), _OWN if has_others else "")
+    rows = db.execute(sql, list(backends)).fetchall()
     return {
         backend: Times(
             jobs,

@@ -122,6 +122,7 @@ def test_only_the_difference_is_bought_says_the_clouds_own_book(
         assert {point.state for point in run} == {JobState.COMPLETED}
         (told,) = run.reused()
         assert (told.jobs, told.shots, told.points) == (4, 400, 4)
+        assert {each.jobs for each in run.times([each.backend for each in run]).values()} == {4}
     assert buy(clouds, 400, tmp_path / "after", reuse=[tmp_path / "before"]).total == 0
     assert len(clouds.ledger()) - jobs == jobs_alone
 
@@ -266,6 +267,27 @@ def test_a_run_of_other_points_is_refused_with_what_is_nearest(tmp_path: Path) -
     with pytest.raises(SelectionError, match=r"none of its 2 points .* differs seed: 4 → 3"):
         compute(local("after", 100), tmp_path / "after", reuse=[tmp_path / "before"])
     assert not (tmp_path / "after").exists()
+
+
+def test_a_run_of_backends_that_are_not_chosen_now_is_no_mistake(tmp_path: Path) -> None:
+    text = local("two", 100).text.replace(
+        "}}\n", "}, too: {provider: local, noise: {readout: 0.1}}}\n", 1
+    )
+    both = parse_manifest(text, folder=Path("/"))
+    compute(local("before", 100), tmp_path / "before").close()
+    options = {"reuse": [tmp_path / "before"], "select": "backend=too"}
+    with compute(both, tmp_path / "after", **options) as run:
+        assert run.summary.completed == 2
+        assert run.reused() == []
+
+
+def test_a_run_that_has_nothing_yet_is_said_to_have_nothing(tmp_path: Path) -> None:
+    plan = expand(local("before", 100))
+    with Snapshot(tmp_path / "before") as one:
+        one.register(plan.points(are_written=True))
+        one.set_meta(name="before", manifest=plan.manifest.text, manifest_folder="/")
+    with pytest.raises(SelectionError, match="none of its points is done yet"):
+        compute(local("after", 100), tmp_path / "after", reuse=[tmp_path / "before"])
 
 
 def test_what_is_no_run_is_refused(tmp_path: Path) -> None:
