@@ -70,8 +70,8 @@ class Standing:
 
     @property
     def shots(self) -> int:
-        """Measured, of all its settings."""
-        return sum(setting.done for setting in self.point.each_setting)
+        """Measured, of all its settings but calibrations."""
+        return sum(each.done for each in self.point.each_setting if not is_calibration(each.basis))
 
 
 def standings_of(

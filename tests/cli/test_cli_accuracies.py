@@ -94,6 +94,8 @@ def test_calibrations_of_readout_are_no_shots_of_the_point(qbatch: Call, wave: P
     assert qbatch("run", "wave.yaml").code == 0
     (facts,) = qbatch("status", "wave.yaml", "--json").json_lines
     assert sum(facts["accuracy"]["counts"].values()) == 2
+    for point in facts["accuracy"]["points"]:
+        assert point["shots"] == point["wanted"]
     for point in qbatch("export", "wave.yaml", "-f", "json").json["points"]:
         used = {each["basis"]: each["used"] for each in point["settings"]}
         assert used["calibration=0"] == used["calibration=1"] == 500
