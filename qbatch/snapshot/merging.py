@@ -34,6 +34,7 @@ from qbatch.snapshot.faults import translated
 from qbatch.snapshot.folders import is_run_folder
 from qbatch.snapshot.lock import RunLock
 from qbatch.snapshot.merge_sources import Key, PastAttempt, Source, check_sources
+from qbatch.snapshot.put_aside import join_put_aside
 from qbatch.snapshot.reading import write_meta
 from qbatch.snapshot.reused import FIRST_OF_OTHERS, REUSED
 from qbatch.snapshot.schema import (
@@ -203,6 +204,9 @@ class _Target(Snapshot):
                     composites[row.composite].append((point, ordinal))
             for at, children in composites.items():
                 self._keep_composite(source, at, children)
+        counted = {(job, id_) for _, job, id_ in self._measured}
+        if aside := join_put_aside(self.meta(), source.meta, counted):
+            self.set_meta(**aside)
 
     def _keep_doubles(self) -> None:
         """Keep what no folder ordered; what one copy bought may be a double to another."""

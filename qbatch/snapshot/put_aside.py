@@ -7,7 +7,7 @@ again, whatever is named.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -16,6 +16,9 @@ from qbatch.snapshot.reused import Reused
 
 #: Among the facts of a run.
 PUT_ASIDE = "put_aside"
+
+#: Smaller p-values are none that a float tells: they come out as nothing.
+SMALLEST = 1e-300
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +49,12 @@ class PutAside:
         return visible(
             f"{self.point}: {whole(self.shots)} shots of {self.reused.folder} (run "
             f"{self.reused.name}) are kept and not counted: they differ from those that are by "
-            f"more than chance (p = {self.p:.2g})"
+            f"more than chance (p {_told(self.p)})"
         )
+
+
+def _told(p: float) -> str:
+    return f"= {p:.2g}" if p > SMALLEST else f"< {SMALLEST:.0g}"
 
 
 def read_put_aside(meta: Mapping[str, str]) -> list[PutAside]:
@@ -59,3 +66,25 @@ def read_put_aside(meta: Mapping[str, str]) -> list[PutAside]:
 def dump_put_aside(known: Iterable[PutAside]) -> str:
     """Write it as a fact."""
     return json.dumps([each.facts() for each in known], ensure_ascii=False)
+
+
+def forget_put_aside(meta: Mapping[str, str], ids: Collection[str]) -> dict[str, str]:
+    """Return the fact without what is put aside of these points, if any is."""
+    known = read_put_aside(meta)
+    left = [each for each in known if each.id not in ids]
+    return {PUT_ASIDE: dump_put_aside(left)} if len(left) < len(known) else {}
+
+
+def join_put_aside(
+    ours: Mapping[str, str], theirs: Mapping[str, str], counted: Collection[tuple[str, str]]
+) -> dict[str, str]:
+    """Return the fact by which a folder has what another one put aside as well.
+
+    Args:
+        ours: Facts of the folder.
+        theirs: Of the other one.
+        counted: Keys of the purchases whose shots count in the folder.
+    """
+    told = [*read_put_aside(ours), *read_put_aside(theirs)]
+    found = {(each.id, *each.reused.key): each for each in told if each.reused.key not in counted}
+    return {PUT_ASIDE: dump_put_aside(found.values())} if told else {}

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from scipy.stats import fisher_exact
 
+from qbatch.cli.verbs.forget import _forget
 from qbatch.executor import Event, Warned
 from qbatch.job import JobState
 from qbatch.result import Counts
 from qbatch.result.pooling import ALARM, that_differ, two_samples_p
-from qbatch.snapshot import NewResult, Run, Snapshot
+from qbatch.snapshot import NewResult, Run, Snapshot, merge
+from qbatch.snapshot.put_aside import PutAside
+from qbatch.snapshot.reused import Reused
 from tests.executor.test_executor_reuse import Named, buy
 
 
@@ -76,6 +81,35 @@ def test_shots_bought_now_put_others_aside_and_the_next_run_buys_what_is_missing
         assert [point.done for point in run] == [300] * 4
         assert {each.id for each in run.put_aside()} == put_aside
     clouds.close()
+
+
+def test_what_is_put_aside_stays_in_folders_that_are_merged_and_is_forgotten_with_its_point(
+    tmp_path: Path,
+) -> None:
+    clouds = Named("oqc")
+    before, after, alone = (tmp_path / name for name in ("before", "after", "alone"))
+    buy(clouds, 100, before)
+    drift(before)
+    buy(clouds, 300, after, reuse=[before])
+    buy(clouds, 300, alone)
+    clouds.close()
+    with Run(after) as run:
+        put_aside = sorted(run.put_aside(), key=str)
+    assert put_aside
+    for number, order in enumerate(([after, alone], [alone, after])):
+        copies = [shutil.copytree(each, tmp_path / f"{number}{each.name}") for each in order]
+        merge(copies, tmp_path / f"merged{number}")
+        with Run(tmp_path / f"merged{number}") as run:
+            assert sorted(run.put_aside(), key=str) == put_aside
+    _forget(after, [put_aside[0].id])
+    with Run(after) as run:
+        assert {each.id for each in run.put_aside()} == {each.id for each in put_aside[1:]}
+
+
+def test_a_p_value_that_no_float_tells_is_not_said_to_be_nothing() -> None:
+    aside = PutAside("id", "a=0", 10, {}, 0.0, Reused("run", "before", "runs/before", "job", 0))
+    assert "more than chance (p < 1e-300)" in str(aside)
+    assert "more than chance (p = 0.00012)" in str(replace(aside, p=0.000123))
 
 
 # -- the test itself ----------------------------------------------------------------------------

@@ -109,9 +109,11 @@ def _told_cost(run: Run, ids: set[str] | None) -> str:
 def _forget(folder: Path, ids: list[str]) -> None:
     from qbatch.accuracy.kept import forget_decisions
     from qbatch.snapshot import Snapshot
+    from qbatch.snapshot.put_aside import forget_put_aside
 
     with Snapshot(folder) as snapshot:
-        if facts := forget_decisions(snapshot.meta(), ids):
+        meta = snapshot.meta()
+        if facts := forget_decisions(meta, ids) | forget_put_aside(meta, ids):
             snapshot.set_meta(**facts)
         before = int(snapshot.meta().get("forgotten") or 0)
         snapshot.set_meta(forgotten=str(before + snapshot.forget(ids)))
