@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from qbatch.accuracy.deciding import MORE, cut_down
-from qbatch.accuracy.sharing import Aim, Wish, levels_within
+from qbatch.accuracy.sharing import Aim, Wish, levels_within, too_little
 from qbatch.bases import is_calibration
 from qbatch.plan.pricing.limits import Limit, Rates, dump_limits, factor_of, taken
 from qbatch.shots import cut
@@ -50,9 +50,9 @@ class Money:
         left = {limit: limit.amount - amount for limit, amount in spent if limit in counted}
         prices = {name: self._price_of(name, wanting, run) for name in _backends(wanting)}
         wishes = [self._wish(each, prices[each.point.backend], counted) for each in wanting]
-        levels = levels_within(wishes, left, self.aim)
+        levels, short = levels_within(wishes, left, self.aim), too_little(wishes, left)
         cut_downs = {
-            id(each): _cut_down(each, wish, level)
+            id(each): _cut_down(each, wish, level, short)
             for each, wish, level in zip(wanting, wishes, levels, strict=True)
             if level > 1.0
         }
@@ -118,7 +118,8 @@ def _as_billed(backend: str, run: Run) -> Callable[[int], float]:
     return lambda shots: costs[few] + max(0.0, slope) * max(0, shots - few)
 
 
-def _cut_down(standing: Standing, wish: Wish, level: float) -> Standing:
+def _cut_down(standing: Standing, wish: Wish, level: float, short: set[Hashable]) -> Standing:
     assert standing.decision is not None
-    names = tuple(sorted(limit.said_by for limit in wish.counts if isinstance(limit, Limit)))
+    named = wish.counts.keys() & short or wish.counts.keys()
+    names = tuple(sorted(limit.said_by for limit in named if isinstance(limit, Limit)))
     return replace(standing, decision=cut_down(standing.decision, wish.shots_at(level), names))

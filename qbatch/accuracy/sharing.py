@@ -93,6 +93,11 @@ def levels_within(wishes: Sequence[Wish], left: Mapping[Hashable, float], aim: A
     return _lowest_worst(wishes, left) if aim == "worst" else _lowest_total(wishes, left)
 
 
+def too_little(wishes: Sequence[Wish], left: Mapping[Hashable, float]) -> set[Hashable]:
+    """Return the limits that do not reach for all targets, each by itself."""
+    return _passed(wishes, [min(1.0, wish.level) for wish in wishes], left)
+
+
 def _costs(
     wishes: Sequence[Wish], levels: Sequence[float], limits: Mapping[Hashable, float]
 ) -> dict[Hashable, float]:

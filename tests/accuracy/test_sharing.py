@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from qbatch.accuracy.deciding import Figure
-from qbatch.accuracy.sharing import Aim, Wish, levels_within
+from qbatch.accuracy.sharing import Aim, Wish, levels_within, too_little
 from qbatch.manifest.accuracy import Accuracy
 from qbatch.result.spread import Spread
 
@@ -124,6 +124,7 @@ def test_a_limit_that_is_passed_already_buys_nothing_and_the_others_go_on(aim: A
     levels = levels_within(wishes, {"passed": -1.0, "other": 300.0}, aim)
     assert levels[0] == wishes[0].level
     assert level_of(wishes[1], 400) == pytest.approx(levels[1], rel=0.02)
+    assert too_little(wishes, {"passed": -1.0, "other": 1e6}) == {"passed"}
 
 
 def test_settings_of_a_point_share_what_it_gets() -> None:

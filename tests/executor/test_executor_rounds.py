@@ -134,7 +134,7 @@ def shots_sold(folder: Path, aim: str, credits: float) -> list[int]:
     """Shots of each state where so much money does not reach, bought by the hundred."""
     shop = Shop(price=Price("credits", per_shot=0.01))
     shop.bill = None
-    limits = (Limit("budget", "credits", credits),)
+    limits = (Limit("ample", "credits", 1000), Limit("budget", "credits", credits))
     for _ in range(3):  # the later calls find nothing more to buy
         summary, _ = play_rounds(folder, shop, limits=limits, thetas=MIXED, aim=aim)
     check_book(folder, shop, MIXED)
