@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -37,8 +38,19 @@ class Expected:
     precisions: Sequence[Precision] | None
     earlier: str = ""
 
-    def lines(self, limits: Sequence[Limit], rates: Rates) -> Iterator[str]:
-        """Say what targets are expected to take, which are out of reach, and what told that."""
+    def lines(
+        self,
+        limits: Sequence[Limit],
+        rates: Rates,
+        spent: Mapping[Limit, float] = MappingProxyType({}),
+    ) -> Iterator[str]:
+        """Say what targets are expected to take, which are out of reach, and what told that.
+
+        Args:
+            limits: On what the run may cost in all.
+            rates: What units are worth.
+            spent: What counts against a limit already.
+        """
         from qbatch.notation import whole
 
         if self.summaries is None or not self.foreseen.sources:
@@ -49,7 +61,7 @@ class Expected:
         told = _sources(self.foreseen.sources, self.earlier)
         yield f"targets are expected to take {', '.join(parts)}, by {told}"
         yield from self._beyond()
-        yield from self._over(limits, rates)
+        yield from self._over(limits, rates, spent)
 
     def _beyond(self) -> Iterator[str]:
         from qbatch.notation import whole
@@ -64,7 +76,9 @@ class Expected:
         if len(beyond) > MOST_NAMED:
             yield f"and {whole(len(beyond) - MOST_NAMED)} more points whose targets are beyond max"
 
-    def _over(self, limits: Sequence[Limit], rates: Rates) -> Iterator[str]:
+    def _over(
+        self, limits: Sequence[Limit], rates: Rates, spent: Mapping[Limit, float]
+    ) -> Iterator[str]:
         from qbatch.plan.pricing.limits import SLACK, planned
         from qbatch.report.numbers import amount
 
@@ -72,11 +86,15 @@ class Expected:
         low, likely, high = self.summaries
         for limit in limits:
             least, middle, most = (planned(limit, each, rates) for each in (low, likely, high))
-            if most > limit.amount + SLACK:
-                short = "is not enough" if least > limit.amount else "may not be enough"
+            before = spent.get(limit, 0.0)
+            if most and before + most > limit.amount + SLACK:
+                is_sure = before + least > limit.amount + SLACK
+                short = "is not enough" if is_sure else "may not be enough"
+                after = f" in all, {amount(before, limit.unit)} of it spent" if before else ""
+                told = f"{limit.said_by} allows {amount(limit.amount, limit.unit)}{after}"
                 yield (
-                    f"{limit.said_by} allows {amount(limit.amount, limit.unit)}, which {short} for "
-                    f"all targets: they are expected to cost {amount(middle, limit.unit)} more "
+                    f"{told}, which {short} for all targets: they are expected to cost "
+                    f"{amount(middle, limit.unit)} more "
                     f"({amount(least, limit.unit)} to {amount(most, limit.unit)})"
                 )
 

@@ -159,4 +159,9 @@ def test_a_budget_that_does_not_reach_for_the_targets_is_said_before(wave: Path)
     (_, over) = expected.lines([Limit("budget.total", "usd", 1.0)], {})
     told = "may not be enough for all targets: they are expected to cost 1.482 USD more"
     assert over == f"budget.total allows 1.00 USD, which {told} (0.20 USD to 1.80 USD)"
-    assert [*expected.lines([Limit("budget.total", "usd", 2.0)], {})][1:] == []
+    two = Limit("budget.total", "usd", 2.0)
+    assert [*expected.lines([two], {})][1:] == []
+    (_, over) = expected.lines([two], {}, {two: 1.9})
+    assert over.startswith(
+        "budget.total allows 2.00 USD in all, 1.90 USD of it spent, which is not"
+    )

@@ -39,6 +39,10 @@ def test_plan_shows_what_this_call_would_add_and_nothing_after_all_was_bought(
     before = len(ledger())
     assert qbatch("run", two_clouds, "-S", "shots=300", "--yes", "--no-report").code == 0
     assert top_up["prices"]["usd"] == pytest.approx(bill(ledger()[before:], "usd"))
+    two_clouds.write_text(f"{two_clouds.read_text()}budget: {{toshiko: {{usd: 0.9}}}}\n")
+    assert "allows" not in qbatch("plan", two_clouds, "-S", "shots=300").err
+    said = " ".join(qbatch("plan", two_clouds, "-S", "shots=400").err.split())
+    assert "allows 0.9 usd, and the plan costs 0.26 usd beside 0.78 usd that count already" in said
 
 
 def test_a_run_at_emulated_clouds_says_so_wherever_it_names_money(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from qbatch.plan.packing import PiecesOf
     from qbatch.plan.pinning.reasons import Reason
     from qbatch.plan.points import Only
+    from qbatch.plan.pricing.limits import Limit, Rates
     from qbatch.plan.pricing.offer import Offer
     from qbatch.plan.pricing.quotes import BackendQuotes
     from qbatch.providers import Driver, Target
@@ -96,7 +98,7 @@ def plan(
     check_targets(made, targets, drivers, lambda: begun(jobs))
     told = count_reasons(made, known, only, limit=_limit(made, all_points, as_json))
     wanted = pieces_of(jobs, targets)
-    offer = _offer(made, targets, only, jobs, wanted)
+    offer = _offer(made, targets, only, jobs, wanted, folder)
     recall(folder, made, around.now)
     problems = quote(made, targets, only, wanted, trust=trust)
     quoted = sum_up(made, targets, only, wanted)
@@ -132,12 +134,35 @@ def _offer(
     only: Only | None,
     jobs: Mapping[str, Sequence[Had]],
     wanted: PiecesOf,
+    folder: Path,
 ) -> Offer:
     from qbatch.plan import most_pieces_of
+    from qbatch.plan.pricing.limits import limits_of
     from qbatch.plan.pricing.offer import Offer
 
-    most = most_pieces_of(jobs, targets)
-    return Offer(plan=made, targets=targets, only=only, pieces_of=wanted, most_of=most)
+    most, limits = most_pieces_of(jobs, targets), limits_of(made.manifest, {})
+    return Offer(
+        plan=made,
+        targets=targets,
+        only=only,
+        pieces_of=wanted,
+        most_of=most,
+        limits=limits,
+        spent=_spent(folder, limits, made.prices.rates),
+        rates=made.prices.rates,
+    )
+
+
+def _spent(folder: Path, limits: Sequence[Limit], rates: Rates) -> dict[Limit, float]:
+    """What counts already against limits on what the run may cost in all."""
+    from qbatch.errors import SnapshotError
+    from qbatch.plan.pricing.limits import dump_limits, taken
+    from qbatch.snapshot import Run, is_run_folder
+
+    if limits and is_run_folder(folder):
+        with suppress(SnapshotError), Run(folder) as known:  # damaged: whoever needs it will tell
+            return dict(taken(dump_limits(limits, rates), known.ledger(), known.doubles()))
+    return {}
 
 
 def _limit(plan: Plan, all_points: bool, as_json: bool) -> int:
@@ -151,15 +176,16 @@ def _notices(offer: Offer, left: PlanSummary, expected: Expected | None) -> Iter
     """What a person should know of a plan, and of what is left to buy of it."""
     from qbatch.cli.accuracies import planned
     from qbatch.plan import notices
-    from qbatch.plan.pricing.limits import limits_of, shortfalls
+    from qbatch.plan.pricing.limits import shortfalls
     from qbatch.plan.pricing.offer import shares
 
-    limits, rates = limits_of(offer.plan.manifest, {}), offer.plan.prices.rates
+    limits, rates, spent = offer.limits, offer.rates, offer.spent
     yield from planned(offer)
     if expected is not None:
-        yield from expected.lines(limits, rates)
+        yield from expected.lines(limits, rates, spent)
     yield from shares(left, offer.targets)
-    yield from shortfalls(limits, left, rates)
+    if left.jobs:
+        yield from shortfalls(limits, left, rates, spent)
     yield from notices(offer.plan, offer.targets)
 
 
