@@ -5,8 +5,9 @@ would have with them is seen in a copy of its folder (`seen_with`), by which it 
 to buy; once that was agreed to, they are taken into the folder itself (`take`). Nothing but what
 they hold of the plan's own contents is looked at, and nothing of them is executed.
 
-A job of a machine is taken as it is. One that was computed is taken where it would be computed here
-bit for bit: of the same seed, by the same versions.
+References are never taken: they tell how the machine is while this run goes on. A job of a machine
+is taken as it is. One that was computed is taken where it would be computed here bit for bit: of
+the same seed, by the same versions.
 """
 
 from __future__ import annotations

@@ -281,6 +281,22 @@ def test_a_run_of_backends_that_are_not_chosen_now_is_no_mistake(tmp_path: Path)
         assert run.reused() == []
 
 
+def test_references_are_of_the_run_itself(tmp_path: Path) -> None:
+    ref = "  ref: {qasm: 'OPENQASM 3.0; qubit[1] q; bit[1] c; c = measure q;'}\nbackends:"
+    sweep = "matrix: {circuit: [wave], "
+
+    def watched(name: str, shots: int) -> Manifest:
+        text = local(name, shots).text.replace("backends:", ref, 1).replace("matrix: {", sweep)
+        text += "run: {reference: {circuit: ref, every: 1, shots: 50}}\n"
+        return parse_manifest(text, folder=Path("/"))
+
+    compute(watched("before", 100), tmp_path / "before").close()
+    with compute(watched("after", 200), tmp_path / "after", reuse=[tmp_path / "before"]) as run:
+        assert [each.shots for each in run.reused()] == [200]
+        assert len([*run.references()]) == 3
+        assert run.summary.completed == 5
+
+
 def test_a_run_that_has_nothing_yet_is_said_to_have_nothing(tmp_path: Path) -> None:
     plan = expand(local("before", 100))
     with Snapshot(tmp_path / "before") as one:
