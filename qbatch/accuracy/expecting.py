@@ -16,7 +16,7 @@ from statistics import NormalDist
 from typing import TYPE_CHECKING, NamedTuple
 
 from qbatch.accuracy.deciding import Figure, shots_for, targets_of
-from qbatch.bases import Setting, is_calibration, point_of
+from qbatch.bases import Setting, is_calibration, is_reference, point_of
 from qbatch.manifest.accuracy import Accuracy, AdaptiveShots
 
 if TYPE_CHECKING:
@@ -160,9 +160,11 @@ class Outlooks:
         self._worst: dict[tuple[object, ...], dict[str, dict[str, Spread]]] = {}
 
     def of_points(self, only: Only | None = None) -> Iterator[Outlook]:
-        """Yield what is known of each point that is bought."""
+        """Yield what is known of each point that is bought; a reference is none."""
         group: list[SweepPoint] = []
         for each in self._plan.bought(only):
+            if is_reference(each.name):
+                continue
             if group and point_of(group[0].name) != point_of(each.name):
                 yield from self._of(group)
                 group = []

@@ -98,6 +98,19 @@ def test_for_other_prices_as_many_shots_as_they_buy_and_errors_by_their_root(pri
     assert {row.factor for row in found[0].rows} >= {1.0, 2.0, 4.0}
 
 
+def test_references_are_no_points_whose_numbers_are_told() -> None:
+    """Theirs is one bit, and `e` is of two."""
+    text = manifest_of(THETAS, 500).text.replace("matrix: {", "matrix: {circuit: [wave], ")
+    one = "circuits:\n  ref: {qasm: 'OPENQASM 3.0; qubit[1] q; bit[1] c; c = measure q;'}"
+    text = (
+        text.replace("circuits:", one, 1) + "run: {reference: {circuit: ref, every: 1, shots: 9}}\n"
+    )
+    plan = expand(parse_manifest(text))
+    found = precision(Outlooks(plan, ["e"]).of_points(), {"at": Target("sim")}, forecast(()))
+    assert [(each.points, each.rows[1].shots) for each in found] == [(3, 1500)]
+    assert found[0].rows[1].largest == pytest.approx(1.5 / math.sqrt(500))
+
+
 def test_less_than_the_jobs_themselves_cost_buys_nothing() -> None:
     targets = {"at": Target("cloud", price=Price("usd", per_job=1.0, per_shot=0.0001))}
     (found,) = precision(Outlooks(plan_of(500), ["z"]).of_points(), targets, forecast(()))
