@@ -155,11 +155,13 @@ def _offer(
 
 def _spent(folder: Path, limits: Sequence[Limit], rates: Rates) -> dict[Limit, float]:
     """What counts already against limits on what the run may cost in all."""
+    if not limits:
+        return {}
     from qbatch.errors import SnapshotError
     from qbatch.plan.pricing.limits import dump_limits, taken
     from qbatch.snapshot import Run, is_run_folder
 
-    if limits and is_run_folder(folder):
+    if is_run_folder(folder):
         with suppress(SnapshotError), Run(folder) as known:  # damaged: whoever needs it will tell
             return dict(taken(dump_limits(limits, rates), known.ledger(), known.doubles()))
     return {}
