@@ -13,15 +13,16 @@ import re
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from qbatch.errors import SelectionError
 from qbatch.fragments import note
 from qbatch.notation import visible
-from qbatch.report.canvas import FONT_SIZE, INK, PAPER, Canvas
+from qbatch.report.canvas import FONT_SIZE, INK, MAX_TITLES, PAPER, Canvas
 from qbatch.report.files import write_pieces
 from qbatch.report.numbers import count_of
 from qbatch.report.series import MAX_MARKS, Series
@@ -42,6 +43,7 @@ class Figure:
         svg: To stand in a file: its own background, dark text.
         inline: To stand inside a page: transparent, text in the page's colour.
         note: Why nothing is drawn; "" where something is.
+        csv: What is drawn, as `figure_data` writes it; "" of more rows than a page should carry.
     """
 
     slug: str
@@ -50,6 +52,12 @@ class Figure:
     svg: str = field(default="", repr=False)
     inline: str = field(default="", repr=False)
     note: str = ""
+    csv: str = field(default="", repr=False)
+
+    @property
+    def csv_link(self) -> str:
+        """An address that holds the data itself; "" for none."""
+        return f"data:text/csv;charset=utf-8,{quote(self.csv, safe='')}" if self.csv else ""
 
     def save(self, path: str | Path) -> Path:
         """Write the picture as SVG, over what is there; return the path.
@@ -98,6 +106,7 @@ def draw(series: Series, manifest: Manifest, number: int, fits: Sequence[Fitted]
         why = why_empty(series)
         return Figure(slug, title, why, note=why)
     from qbatch.report import drawing  # brings matplotlib
+    from qbatch.report.figure_data import csv_of
 
     canvas = Canvas(series, manifest, {}, [], fits)
     svg = _to_svg(lambda: drawing.draw(canvas), slug)
@@ -107,7 +116,9 @@ def draw(series: Series, manifest: Manifest, number: int, fits: Sequence[Fitted]
             "one register layout); name a where to choose."
         )
     svg = _with_titles(_with_own_ids(svg, f"f{number}-"), canvas.titles, f"f{number}-")
-    return _on_a_page(svg, slug, title, " ".join(canvas.caption), number)
+    rows = max(len(series.marks), sum(map(len, series.outcomes.values())))
+    data = csv_of(series) if rows <= MAX_TITLES else ""
+    return replace(_on_a_page(svg, slug, title, " ".join(canvas.caption), number), csv=data)
 
 
 def why_empty(series: Series) -> str:

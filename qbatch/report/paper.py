@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from qbatch.errors import SelectionError
 from qbatch.notation import whole
 from qbatch.report.canvas import INK, Canvas
+from qbatch.report.figure_data import csv_of
 from qbatch.report.figures import set_for, settings_of, title_of, why_empty
 from qbatch.report.files import replacing
 from qbatch.report.one_figure import fits_of
@@ -68,7 +69,8 @@ def save_for_paper(run: Run, series: Series, path: Path, style: Style, *, is_wid
     Args:
         run: Whose figure it is.
         series: What it shows.
-        path: Ends in ``.pdf`` or ``.svg`` (lines and type), or in ``.png`` (600 dots per inch).
+        path: Ends in ``.pdf`` or ``.svg`` (lines and type), in ``.png`` (600 dots per inch), or
+            in ``.csv``: what is drawn.
         style: Of the journal.
         is_wide: Over both columns.
 
@@ -77,8 +79,8 @@ def save_for_paper(run: Run, series: Series, path: Path, style: Style, *, is_wid
         UnwritableError: The file cannot be written.
     """
     ending = path.suffix.lower()
-    if ending not in _METADATA:
-        raise SelectionError(f"{path}: the file has to end in {', '.join(_METADATA)}")
+    if ending not in {*_METADATA, ".csv"}:
+        raise SelectionError(f"{path}: the file has to end in {', '.join(_METADATA)} or .csv")
     if not series.marks and not series.outcomes:
         raise SelectionError(f"{path}: there is no figure: {why_empty(series)}")
     from qbatch.report import drawing  # brings matplotlib
@@ -86,12 +88,15 @@ def save_for_paper(run: Run, series: Series, path: Path, style: Style, *, is_wid
     width = style.page_in if is_wide else style.column_in
     canvas = Canvas(series, run.manifest, {}, [], fits_of(run), width_in=width)
     title = series.plot.title or title_of(series)
-    metadata = {"Title": f"{title} ({run.name})", **_METADATA[ending]}
+    metadata = {"Title": f"{title} ({run.name})", **_METADATA.get(ending, {})}
     with set_for(_settings(style)):
         sheet = drawing.draw(canvas)
         _blacken(sheet)
         with replacing(path) as fresh:
-            sheet.savefig(fresh, format=ending[1:], dpi=_DOTS_PER_INCH, metadata=metadata)
+            if ending == ".csv":
+                fresh.write_text(csv_of(series), "utf-8")
+            else:
+                sheet.savefig(fresh, format=ending[1:], dpi=_DOTS_PER_INCH, metadata=metadata)
     return f"{title}. {' '.join(canvas.caption)} {_told_run(run, series)}"
 
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import re
 import struct
 from pathlib import Path
+from urllib.parse import unquote
 
 import pytest
 
@@ -58,11 +61,23 @@ def test_the_caption_has_points_shots_intervals_run_and_day(qbatch: Call, done: 
     assert re.search(r"Run pair, begun on 20\d\d-\d\d-\d\d; qbatch \d", said)
 
 
+def test_the_data_of_a_figure_are_those_of_the_points(qbatch: Call, done: Path) -> None:
+    drawn = list(csv.DictReader(io.StringIO(figure(qbatch, done, "f.csv", "-n", "1").decode())))
+    points = list(csv.DictReader(io.StringIO(qbatch("export", done, "-f", "csv").out)))
+    names = ("point", "shots", "zz", "zz_se", "zz_low", "zz_high")
+    assert [[row[name] for name in names] for row in drawn] == [
+        [point[name] for name in names] for point in points
+    ]
+    page = Path("runs/pair/report.html").read_text("utf-8")
+    link, *_ = re.findall(r'href="data:text/csv;charset=utf-8,([^"]*)" download="[^"]*\.csv"', page)
+    assert unquote(link) == Path("f.csv").read_text("utf-8")
+
+
 @pytest.mark.parametrize(
     ("more", "why"),
     [
         (("-o", "f.pdf", "-n", "9"), "the report has no figure 9; choose one by its number (1: "),
-        (("-o", "f.eps", "-n", "1"), "f.eps: the file has to end in .pdf, .svg, .png"),
+        (("-o", "f.eps", "-n", "1"), "f.eps: the file has to end in .pdf, .svg, .png or .csv"),
         (("-o", "f.pdf", "-x", "thate", "-y", "zz"), "'thate' is no axis or number"),
         (("-o", "f.pdf", "-n", "1", "-x", "shots"), "-n is a figure of the report"),
         (("-o", "no/f.pdf", "-n", "1"), "no/f.pdf: cannot be written (there is no folder no)"),

@@ -148,7 +148,10 @@ def test_a_report_of_hostile_texts_is_inert(chromium: str, tmp_path: Path) -> No
     assert asked == []
     assert "<title>OWNED" not in found[0]
     assert (hostile.tags, hostile.drawn) == (harmless.tags, harmless.drawn)
-    assert all(link.startswith("data:image/png;") for link in hostile.outward)
+    assert {link.partition(",")[0] for link in hostile.outward} <= {
+        "data:image/png;base64",
+        "data:text/csv;charset=utf-8",
+    }
 
 
 def control(folder: Path, texts: list[str]) -> Path:

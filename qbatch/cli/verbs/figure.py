@@ -18,7 +18,7 @@ from qbatch.cli.tables import say, tell
     metavar="FILE",
     required=True,
     type=click.Path(path_type=Path, dir_okay=False),
-    help="Ends in .pdf, .svg or .png.",
+    help="Ends in .pdf, .svg, .png, or .csv for what is drawn.",
 )
 @click.option("-n", "--number", type=int, metavar="N", help="Which of the report's, from 1.")
 @click.option("-x", metavar="AXIS", help="An axis: a figure that the report has not.")
