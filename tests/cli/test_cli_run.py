@@ -152,7 +152,7 @@ def test_an_empty_selection_of_values_that_exist_is_told_once(
         ("shots=", "-S shots: sweep.matrix.shots: is an empty axis"),
         ("shots=many", "-S shots: sweep.matrix.shots[0]: 'many' is no number; write a whole"),
         ("shots={a", "-S shots: the value is no YAML"),
-        ("bakends.sim.target=x", "no 'bakends' (analysis, backends, budget"),
+        ("bakends.sim.target=x", "no 'bakends' (allocate, analysis, backends, budget"),
         ("backends.sim.limits.workers=[1]", "-S backends.sim.limits.workers: "),
         ("backends.sim.options.method=none", "-S backends.sim.options.method: 'none' is none of"),
         ("circuits.bell.file=x", "circuits.bell is one value and has no 'file' in it; write -S "),
