@@ -155,11 +155,20 @@ def workers_of(folder: Path) -> list[int]:
         for pid, words in commands.items()
         if any("engines.node" in word for word in words) and str(folder) in " ".join(words)
     }
-    return [
-        int(pid)
+    servers = {
+        pid
         for pid, words in commands.items()
-        if any("engines.worker" in word for word in words) and nodes.intersection(words)
-    ]
+        if any("engines.fork_server" in word for word in words) and nodes.intersection(words)
+    }
+    # A forked worker has its server's command; it is the one whose parent is a server too.
+    return [int(pid) for pid in servers if parent_of(pid) in servers]
+
+
+def parent_of(pid: str) -> str:
+    try:
+        return Path("/proc", pid, "stat").read_text().rpartition(")")[2].split()[1]
+    except OSError:  # it has ended meanwhile
+        return ""
 
 
 def test_a_worker_that_is_killed_on_its_node_costs_time_alone(qbatch, expected):
