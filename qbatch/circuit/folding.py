@@ -29,21 +29,14 @@ from qbatch.circuit.inverse import (
 )
 from qbatch.circuit.outline import Outline, Statement, joined, outline_of, with_lines
 from qbatch.circuit.program import Gate, If, Measure, Operation, Reset, While
+from qbatch.circuit.unchangeable import UnchangeableError
 from qbatch.errors import CircuitError, SourceErrors
 
 Fold = Literal["global", "gates"]
 
 
-class UnfoldableError(ValueError):
-    """A circuit cannot be folded.
-
-    Attributes:
-        problem: What stands in the way, and how to mend it.
-    """
-
-    def __init__(self, problem: str) -> None:
-        super().__init__(problem)
-        self.problem = problem
+class UnfoldableError(UnchangeableError):
+    """A circuit cannot be folded."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from qbatch.circuit.circuit import Circuit
 from qbatch.circuit.outline import Outline, Statement, joined, outline_of, with_lines
 from qbatch.circuit.program import Barrier, Gate, If, Measure, Operation, Program, Reset, While
 from qbatch.circuit.qasm.conditions import bits_of
+from qbatch.circuit.unchangeable import UnchangeableError
 from qbatch.notation import listed
 
 #: X's rotation and Y's, and what undoes each: gates; and ``U``, where the text has no ``h`` of the
@@ -33,16 +34,8 @@ _UNDONE = {
 _REGISTER = "c"
 
 
-class UnfitBasisError(ValueError):
-    """A circuit cannot be measured so.
-
-    Attributes:
-        problem: What stands in the way, and how to mend it; begins with the bit's name.
-    """
-
-    def __init__(self, problem: str) -> None:
-        super().__init__(problem)
-        self.problem = problem
+class UnfitBasisError(UnchangeableError):
+    """A circuit cannot be measured so; the problem begins with the name of the bit."""
 
 
 def measured_in(circuit: Circuit, basis: Mapping[int, str], scale: float = 1.0) -> Circuit:

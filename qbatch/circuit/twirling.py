@@ -36,6 +36,7 @@ from qbatch.circuit.program import (
     Program,
     evaluate,
 )
+from qbatch.circuit.unchangeable import UnchangeableError
 from qbatch.errors import CircuitError, SourceErrors
 
 #: A Pauli on one qubit: whether X is in it, and whether Z is; both are Y.
@@ -57,16 +58,8 @@ _NAMES = frozenset({"cx", "CX", "cy", "cz", "swap"})
 _CONTROLLED = {"x": "cx", "y": "cy", "z": "cz"}
 
 
-class UntwirlableError(ValueError):
-    """A circuit cannot be twirled.
-
-    Attributes:
-        problem: What stands in the way, and how to mend it.
-    """
-
-    def __init__(self, problem: str) -> None:
-        super().__init__(problem)
-        self.problem = problem
+class UntwirlableError(UnchangeableError):
+    """A circuit cannot be twirled."""
 
 
 @dataclass(frozen=True, slots=True)
