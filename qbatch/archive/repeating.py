@@ -16,9 +16,10 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from qbatch.archive.contents import ENVIRONMENT
-from qbatch.archive.verifying import ArchivedPoint, Finding, Verified, points_of
+from qbatch.archive.verifying import Verified
 from qbatch.errors import QbatchError
+from qbatch.exchange.archived.contents import ENVIRONMENT
+from qbatch.exchange.archived.points import ArchivedPoint, Finding, points_of
 from qbatch.executor import run
 from qbatch.manifest import parse_manifest
 from qbatch.plan.identity import FILE_KEYS

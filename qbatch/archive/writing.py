@@ -6,13 +6,17 @@ import io
 import json
 import platform
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from qbatch import __version__
-from qbatch.archive.contents import (
+from qbatch.bases import is_reference
+from qbatch.errors import ExtraError, SelectionError
+from qbatch.exchange.archived.contents import (
     CIRCUITS,
     ENVIRONMENT,
+    JOBS,
     LEDGER,
     LOCK,
     MANIFEST,
@@ -24,7 +28,7 @@ from qbatch.archive.contents import (
     archive_digest,
     digest_of,
 )
-from qbatch.errors import ExtraError, SelectionError
+from qbatch.exchange.archived.jobs import jobs_of
 from qbatch.exchange.secrets import scan
 from qbatch.plan.pinning.lock import installed_packages
 from qbatch.report import render
@@ -121,6 +125,7 @@ def _files(run: Run) -> Iterator[tuple[str, bytes]]:
         yield setting["circuit_file"], text.encode()
     yield SETTINGS, _json(settings)
     yield POINTS, _json(points)
+    yield JOBS, jobs_of(run, points).model_dump_json(indent=1, exclude_defaults=True).encode()
     yield RESULTS, render(run, "json").encode()
     yield TABLE, render(run, "csv").encode()
     if run.ledger():
@@ -134,7 +139,8 @@ def _points(run: Run) -> tuple[dict[str, dict[str, Any]], dict[str, dict[str, An
     """Return settings by key, and what is needed to make each measured point's id."""
     settings: dict[str, dict[str, Any]] = {}
     points: dict[str, dict[str, Any]] = {}
-    for point in (part for whole in run if not whole.same_as for part in whole.each_setting):
+    measured = (part for whole in run if not whole.same_as for part in whole.each_setting)
+    for point in chain(measured, run.references()):
         if point.counts is None:
             continue
         if point.setting and point.setting not in settings:
@@ -146,6 +152,7 @@ def _points(run: Run) -> tuple[dict[str, dict[str, Any]], dict[str, dict[str, An
             "jobs": [
                 [one.start, one.bought] for one in pieces if one.job.state.value == "completed"
             ],
+            **({"reference": point.name} if is_reference(point.name) else {}),
         }
     return settings, points
 

@@ -61,7 +61,7 @@ reuse_option = click.option(
     metavar="RUN",
     multiple=True,
     type=click.Path(path_type=Path),
-    help="Count what this run folder, also of other people, has of the same points. Repeatable.",
+    help="Count what this run folder or archive, also other people's, has of the same points.",
 )
 
 no_report_option = click.option(

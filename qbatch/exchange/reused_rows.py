@@ -22,7 +22,7 @@ def reused_jobs(run: Any) -> Iterator[tuple[Any, ...]]:
     if REUSED not in run.meta:
         return
     for point in run.all_points():
-        for _, it, shots in shots_from_others(point):
+        for _, _, it, shots in shots_from_others(point):
             head = (point.id, point.name, point.backend, shots, it.run, it.name, it.folder)
             times = map(_instant, (it.sent_at, it.completed_at))
             who = (it.user, it.host, it.account, it.provider_job_id)

@@ -15,7 +15,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from functools import cache
 from importlib import metadata
@@ -29,15 +29,15 @@ from qbatch.circuit.facts import FORMAT
 from qbatch.errors import SelectionError, SnapshotError
 from qbatch.exchange.secrets import SECRETS
 from qbatch.executor.fetching import pack_result
+from qbatch.executor.lenders import Lends, is_archive, open_lender
 from qbatch.job import JobState
 from qbatch.plan import reasons
-from qbatch.plan.pinning.stored import stored_in
 from qbatch.providers import Fetched, room_of
-from qbatch.snapshot import find_run_folder, is_run_folder
+from qbatch.snapshot import Run, find_run_folder, is_run_folder
 from qbatch.snapshot.borrowing import Borrowed, Borrower, Loan
 from qbatch.snapshot.estimates import analysis_key
 from qbatch.snapshot.from_runs import Shots, by_run
-from qbatch.snapshot.lending import Lender, Lent
+from qbatch.snapshot.lending import Lent
 from qbatch.snapshot.merge_sources import Source
 from qbatch.snapshot.paths import SNAPSHOT
 
@@ -55,22 +55,27 @@ class Gathered:
     Attributes:
         loans: Jobs that can be taken.
         notes: What a person should know of the others, a line each.
+        named: The others, as they are known again when they are gone.
     """
 
     loans: tuple[Loan, ...] = ()
     notes: tuple[str, ...] = ()
+    named: tuple[str, ...] = ()
 
 
 NOTHING = Gathered()
+
+#: The fact of a run that says of which others it has taken what they have.
+TAKEN_FROM = "taken_from"
 
 _NAMES = "--reuse, or `reuse` of the manifest, names"
 
 
 def sources_named(named: Iterable[str | Path], own: Path) -> tuple[Path, ...]:
-    """Return the run folders that are meant, each once.
+    """Return the run folders and archives that are meant, each once.
 
     Args:
-        named: Run folders or manifests.
+        named: Run folders, manifests or archives.
         own: The folder of the run that is to take of them.
 
     Raises:
@@ -81,6 +86,9 @@ def sources_named(named: Iterable[str | Path], own: Path) -> tuple[Path, ...]:
     for each in map(Path, named):
         if not each.exists():
             raise SelectionError(f"{each}: there is no such run folder; {_NAMES} one")
+        if is_archive(each):
+            found.setdefault(each.resolve(), each)
+            continue
         folder = find_run_folder(each)
         if not is_run_folder(folder):
             raise SelectionError(f"{each}: no run is kept here; {_NAMES} the folder of one")
@@ -109,29 +117,58 @@ def gather(plan: Plan, targets: Mapping[str, Target], folders: Sequence[Path]) -
     }
     gathering = _Gathering(plan, targets, points)
     for folder in folders:
-        with Lender(folder) as lender:
+        with open_lender(folder) as lender:
             gathering.read(lender)
     return Gathered((*gathering.loans,), (*gathering.notes,))
 
 
 def gathered(
-    named: Sequence[str | Path], plan: Plan, targets: Mapping[str, Target], folder: Path
+    named: Sequence[str | Path],
+    plan: Plan,
+    targets: Mapping[str, Target],
+    folder: Path,
+    *,
+    is_anew: bool = False,
 ) -> Gathered:
     """Return what the runs that a person, or the manifest, names have for the points of a plan.
 
     Args:
-        named: By the person: run folders or manifests.
+        named: By the person: run folders, manifests or archives.
         plan: What is wanted.
         targets: Backend -> what it is now.
-        folder: Of the run.
+        folder: Of the run, which may have taken what is gone now.
+        is_anew: The run begins anew: what the folder has counts no more.
 
     Raises:
         SelectionError: As `sources_named` and `gather` do.
         SnapshotError: As `gather` does.
     """
-    manifest = plan.manifest
-    every = [*named, *(manifest.folder / each for each in manifest.reuse)]
-    return gather(plan, targets, sources_named(every, folder)) if every else NOTHING
+    every = [(str(Path(each).resolve()), Path(each)) for each in named]
+    every += [(str(each), plan.manifest.folder / each) for each in plan.manifest.reuse]
+    if not every:
+        return NOTHING
+    known = set() if is_anew else _taken_from(folder)
+    gone = [path for name, path in every if name in known and not path.exists()]
+    there = [path for _, path in every if path not in gone]
+    found = gather(plan, targets, sources_named(there, folder))
+    notes = (f"{each}: is gone; what this run took of it counts as before" for each in gone)
+    return replace(found, notes=(*found.notes, *notes), named=(*(name for name, _ in every),))
+
+
+def _taken_from(folder: Path) -> set[str]:
+    """Of which others a run has taken shots before; nothing where there is no run."""
+    with suppress(SnapshotError), Run(folder) as run:  # damaged: whoever takes it will tell
+        return {*json.loads(run.meta.get(TAKEN_FROM) or "[]")}
+    return set()
+
+
+def take(snapshot: Borrower, others: Gathered) -> None:
+    """Take what other runs have into the run folder; durable when it returns."""
+    snapshot.borrow(others.loans)
+    if others.named:
+        known = json.loads(snapshot.meta().get(TAKEN_FROM) or "[]")
+        every = dict.fromkeys([*known, *others.named])
+        snapshot.set_meta(**{TAKEN_FROM: json.dumps([*every])})
 
 
 @contextmanager
@@ -207,7 +244,7 @@ class _Gathering:
     loans: list[Loan] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
-    def read(self, lender: Lender) -> None:
+    def read(self, lender: Lends) -> None:
         """Read one."""
         lender.check_can_lend()
         if lender.is_rehearsal:
@@ -231,7 +268,7 @@ class _Gathering:
             f"{lender.folder}: {count} of its jobs not taken: {why}" for why, count in left.items()
         ]
 
-    def _look_at(self, lender: Lender, lent: Lent) -> str:
+    def _look_at(self, lender: Lends, lent: Lent) -> str:
         """Take a job into the list, or say why not."""
         point = self.points[lent.point.point_id]
         if point.backend not in self.targets:  # nothing of it is wanted now
@@ -242,6 +279,8 @@ class _Gathering:
         room = room_of(backend.provider)
         if lent.is_emulated != self.targets[point.backend].is_emulated:
             return "of them and this run one had an emulator in place of the cloud"
+        if lent.lacks_vector:
+            return "an archive has no states; they are computed anew"
         if room.is_local and (why := _other_than_computed(lent, order)):
             return why
         is_repeatable = room.is_local or room.is_seeded(backend.options)
@@ -253,7 +292,7 @@ class _Gathering:
         return ""
 
 
-def _read(lender: Lender, lent: Lent, order: Order) -> Fetched:
+def _read(lender: Lends, lent: Lent, order: Order) -> Fetched:
     """Read a result, which has to be one of what is ordered here.
 
     Raises:
@@ -306,9 +345,9 @@ def _installed(package: str) -> str:
         return ""
 
 
-def _nothing_in(lender: Lender, plan: Plan) -> str:
+def _nothing_in(lender: Lends, plan: Plan) -> str:
     """Say that a run has nothing of what a plan asks for, and what of it is nearest."""
-    stored = stored_in(lender, plan)
+    stored = lender.stored(plan)
     done = sum(1 for each in stored.values() if any(_is_done(job) for job in each.jobs))
     if not done:
         return f"{lender.folder}: none of its points is done yet, so it has no shots to take"
@@ -317,8 +356,7 @@ def _nothing_in(lender: Lender, plan: Plan) -> str:
         if reason.changes:
             told = "; ".join(map(str, reason.changes))
             return f"{head}; nearest is {stored[reason.before].name!r}, in which differs {told}"
-    there = sorted({f"{point.circuit} on {point.backend}" for point, _ in lender.stored_points()})
-    return f"{head}, nor near to one; it has {', '.join(there[:4])}"
+    return f"{head}, nor near to one; it has {', '.join(lender.places[:4])}"
 
 
 def _is_done(job: Had) -> bool:
@@ -327,7 +365,8 @@ def _is_done(job: Had) -> bool:
 
 def shots_of(loans: Iterable[Loan]) -> Iterator[Shots]:
     """Yield what each loan brings."""
-    return ((each.point.id, each.lent.reused, each.lent.point.shots) for each in loans)
+    for each in loans:
+        yield Shots(each.point.id, each.point.name, each.lent.reused, each.lent.point.shots)
 
 
 def told_of(borrowed: Borrowed) -> list[str]:

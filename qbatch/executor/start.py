@@ -48,7 +48,7 @@ from qbatch.executor.noting import note_run
 from qbatch.executor.options import Options, Refresh, keywords
 from qbatch.executor.quoting import ask_quotes
 from qbatch.executor.retry import Retry
-from qbatch.executor.reuse import NOTHING, Gathered, gathered, offer_with
+from qbatch.executor.reuse import NOTHING, Gathered, gathered, offer_with, take
 from qbatch.executor.rounds import Rounds
 from qbatch.executor.selecting import chosen
 from qbatch.executor.steps import Steps
@@ -288,7 +288,7 @@ async def run_async_with(source: Manifest | str | Path, options: Options) -> Run
         with open_snapshot(folder, manifest, drivers, around) as snapshot:
             note_run(snapshot, options, run_id, manifest)
             _count_elsewhere(snapshot, drivers, around)
-            snapshot.borrow(others.loans)
+            take(snapshot, others)
             snapshot.set_meta(limits=dump_limits(settings.limits, settings.rates))
             execution = partial(
                 execute,
@@ -310,7 +310,9 @@ async def run_async_with(source: Manifest | str | Path, options: Options) -> Run
 
 def _others(options: Options, plan: Plan, targets: Mapping[str, Target], folder: Path) -> Gathered:
     """What other runs have: nothing for a rehearsal, which plays all of it."""
-    return gathered(options.reuse, plan, targets, folder) if options.rehearsal is None else NOTHING
+    if options.rehearsal is not None:
+        return NOTHING
+    return gathered(options.reuse, plan, targets, folder, is_anew=options.fresh)
 
 
 def _count_elsewhere(

@@ -300,7 +300,7 @@ class Manifest(Sourced):
         shots: Of each point, unless `shots` is an axis; or the accuracy that they are to give.
         allocate: How the shots of a point's settings are spread: evenly, `shots` each; or the same
             sum by_weight, so that the standard errors of observables are least.
-        reuse: Run folders whose finished jobs count, where they are of the same contents.
+        reuse: Run folders and archives whose finished jobs count, where of the same contents.
         run: How the run is conducted.
         budget: The most that may be spent.
         analysis: Counts to numbers.

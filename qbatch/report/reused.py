@@ -43,7 +43,7 @@ def reused_rows(run: Run) -> list[Sequence[str]]:
     return [
         (
             f"{each.name}: {each.folder}",
-            listed(each.who),
+            listed([*each.who, *(f"imported from {file}" for file in each.imported)]),
             each.days,
             whole(each.jobs),
             whole(each.points),

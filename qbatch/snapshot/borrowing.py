@@ -27,7 +27,7 @@ from qbatch.snapshot.lending import Lent
 from qbatch.snapshot.put_aside import PUT_ASIDE, PutAside, dump_put_aside, read_put_aside
 from qbatch.snapshot.reading import BOUNDS, checked, read_fact, write_meta
 from qbatch.snapshot.registration import Point
-from qbatch.snapshot.reused import FIRST_OF_OTHERS, REUSED, Reused, reused_of
+from qbatch.snapshot.reused import FIRST_OF_OTHERS, IMPORTED, REUSED, Reused, reused_of
 from qbatch.snapshot.schema import (
     JOB_COLUMNS,
     NUM_JOB_COLUMNS,
@@ -135,6 +135,7 @@ class Borrower(Snapshot):
             by_content[loan.point.id].append(loan)
         found = Borrowed(aside=self._put_aside_first(by_content))
         self._aside = {(each.id, *each.reused.key) for each in self._read_aside()}
+        self._ids = self._ids_of_clouds() if _has_imported(by_content, self.meta()) else {}
         contents = iter(by_content.items())
         while chunk := [*islice(contents, _AT_ONCE)]:
             before = len(found.taken)
@@ -152,7 +153,9 @@ class Borrower(Snapshot):
         for loan in offered:
             if (content, *loan.lent.reused.key) in self._aside:
                 continue
-            if not loan.is_repeatable and loan.lent.reused.key in home.keys:
+            if not loan.is_repeatable and (
+                loan.lent.reused.key in home.keys or self._is_elsewhere(loan.lent.reused)
+            ):
                 found.known.append(loan)
             elif not loan.is_repeatable:
                 self._keep(home, loan, home.next_of_others())
@@ -164,6 +167,27 @@ class Borrower(Snapshot):
                 found.known.append(loan)
             else:
                 found.overlapping.append(loan)
+
+    def _is_elsewhere(self, reused: Reused) -> bool:
+        """Whether an imported job is here, of whichever point."""
+        known = self._ids.get(reused.provider_job_id)
+        return known is not None and (known or bool(reused.imported))
+
+    def _ids_of_clouds(self) -> dict[str, bool]:
+        """Cloud's id of each job that is here, or put aside -> whether it was imported."""
+        found = {
+            each.reused.provider_job_id: bool(each.reused.imported) for each in self._read_aside()
+        }
+        rows = self._db.execute(
+            "SELECT provider_job_id, facts, EXISTS (SELECT 1 FROM raw WHERE raw.job = jobs.ordinal"
+            " AND kind = ?) FROM jobs LEFT JOIN results USING (ordinal)"
+            " WHERE provider_job_id IS NOT NULL",
+            (IMPORTED,),
+        )
+        for id_, facts, is_own in rows:
+            reused = reused_of(facts or "")
+            found[id_] = bool(reused.imported) if reused else bool(is_own)
+        return found
 
     def review(self) -> list[PutAside]:
         """Put aside what differs from the shots that this run has bought since, and return it."""
@@ -288,6 +312,8 @@ class Borrower(Snapshot):
         home.rows = [each for each in home.rows if each[0].id != point.id]
         home.rows.append((point, taken))
         home.keys.add(lent.reused.key)
+        if lent.reused.imported:
+            self._ids[lent.reused.provider_job_id] = True
 
     def _row_of(
         self, home: _Home, point: Point, start: int, shots: int
@@ -337,6 +363,16 @@ def _stored(
         in_plan=False,
         content=content,
         start=start,
+    )
+
+
+def _has_imported(by_content: Mapping[str, Sequence[Loan]], meta: Mapping[str, str]) -> bool:
+    """Whether anything here, or of what is offered, may be from another program's file."""
+    loans = (loan for offered in by_content.values() for loan in offered)
+    return (
+        REUSED in meta
+        or "imported_from" in meta
+        or any(loan.lent.reused.imported for loan in loans)
     )
 
 

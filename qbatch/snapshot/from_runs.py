@@ -6,8 +6,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import groupby
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+from qbatch.bases import point_of
 from qbatch.notation import visible, whole
 from qbatch.snapshot.reused import Reused
 
@@ -29,8 +30,9 @@ class FromRun:
         last: Of its last one.
         jobs: How many.
         shots: How many.
-        points: How many contents.
+        points: How many.
         cost: Unit -> what it was charged there.
+        imported: Files of other programs from which that run had them; sorted.
     """
 
     name: str
@@ -44,6 +46,7 @@ class FromRun:
     shots: int
     points: int
     cost: dict[str, float]
+    imported: tuple[str, ...] = ()
 
     def facts(self) -> dict[str, Any]:
         """All of it as JSON."""
@@ -54,13 +57,18 @@ class FromRun:
         """The days of its results in words."""
         return self.first if self.first == self.last else f"{self.first} to {self.last}"
 
+    @property
+    def _told(self) -> tuple[str, ...]:
+        files = (f"imported from {file}" for file in self.imported)
+        return (f"run {self.name}", *files, *self.who, self.days)
+
     def in_short(self) -> str:
         """Which run, whose, of when."""
-        told = (f"run {self.name}", *self.who, self.days)
+        told = self._told
         return visible(f"{self.folder} ({', '.join(filter(None, told))})")
 
     def __str__(self) -> str:
-        told = (f"run {self.name}", *self.who, self.days)
+        told = self._told
         jobs = "1 job" if self.jobs == 1 else f"{whole(self.jobs)} jobs"
         points = "1 point" if self.points == 1 else f"{whole(self.points)} points"
         return visible(
@@ -69,19 +77,35 @@ class FromRun:
         )
 
 
-#: Shots that come from another run: the content, where it comes from, how many.
-Shots = tuple[str, Reused, int]
+class Shots(NamedTuple):
+    """Shots that come from another run.
+
+    Attributes:
+        id: Of the content.
+        point: Name of the point, or of one of its settings.
+        reused: Where they come from.
+        number: How many.
+    """
+
+    id: str
+    point: str
+    reused: Reused
+    number: int
 
 
 def by_run(found: Iterable[Shots]) -> Iterator[FromRun]:
     """Yield what comes from each other run, by where it was read."""
-    rows = sorted(found, key=lambda each: (each[1].folder, each[1].run, each[0]))
-    for _, group in groupby(rows, key=lambda each: (each[1].folder, each[1].run)):
+    rows = sorted(found, key=lambda each: (*_run_of(each), each.id))
+    for _, group in groupby(rows, key=_run_of):
         yield _from_run([*group])
 
 
+def _run_of(each: Shots) -> tuple[str, str]:
+    return each.reused.folder, each.reused.run
+
+
 def _from_run(rows: Sequence[Shots]) -> FromRun:
-    told = [reused for _, reused, _ in rows]
+    told = [each.reused for each in rows]
     days = sorted(_day(each.completed_at) for each in told if each.completed_at is not None)
     cost: dict[str, float] = {}
     for each in told:
@@ -96,9 +120,10 @@ def _from_run(rows: Sequence[Shots]) -> FromRun:
         first=days[0] if days else "",
         last=days[-1] if days else "",
         jobs=len(rows),
-        shots=sum(shots for _, _, shots in rows),
-        points=len({content for content, _, _ in rows}),
+        shots=sum(each.number for each in rows),
+        points=len({point_of(each.point) for each in rows}),
         cost=cost,
+        imported=(*sorted({each.imported for each in told} - {""}),),
     )
 
 
@@ -111,4 +136,4 @@ def shots_from_others(point: PointResult) -> Iterator[Shots]:
     for job in point.jobs:
         reused = Reused.of(job.facts) if job.done else None
         if reused is not None:
-            yield job.id, reused, job.bought
+            yield Shots(job.id, point.name, reused, job.bought)

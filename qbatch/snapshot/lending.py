@@ -11,6 +11,7 @@ import json
 from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
+from pathlib import Path
 from typing import Any
 
 from qbatch.errors import SnapshotError
@@ -18,7 +19,7 @@ from qbatch.job import ACCOUNT
 from qbatch.snapshot.faults import translated
 from qbatch.snapshot.origins import Origin, origins_at, read_origins
 from qbatch.snapshot.reading import checked
-from qbatch.snapshot.reused import LONGEST, REUSED, Reused
+from qbatch.snapshot.reused import IMPORTED, LONGEST, REUSED, Reused
 from qbatch.snapshot.run import Run
 from qbatch.snapshot.schema import (
     JOB_COLUMNS,
@@ -55,21 +56,21 @@ class Lent:
 
     Attributes:
         point: What it bought.
-        row: The job.
         counts: As they are packed.
         facts: What its provider said, without where it comes from.
         vector: The state before measurement, packed; None where none was kept.
         reused: Where it comes from.
         is_emulated: An emulator stood in for the cloud.
+        lacks_vector: The run kept a state, and it is not here.
     """
 
     point: StoredPoint
-    row: JobRow
     counts: bytes
     facts: dict[str, Any]
     vector: bytes | None
     reused: Reused
     is_emulated: bool
+    lacks_vector: bool = False
 
 
 class Lender(Run):
@@ -114,10 +115,11 @@ class Lender(Run):
         told.pop(REUSED, None)
         emulated = point.backend in self._emulated
         vector = self._vector(point.ordinal)
-        return Lent(point, job, counts, told, vector, reused, emulated)
+        return Lent(point, counts, told, vector, reused, emulated)
 
     def _reused(self, point: StoredPoint, row: JobRow, at: float, memo: str) -> Reused:
-        origin = self._origin_at(row.submitted_at or at)
+        is_imported = row.submitted_at is None and point.ordinal in self._imported
+        origin = None if is_imported else self._origin_at(row.submitted_at or at)
         job = row.job
         return Reused(
             run=_cut(self._facts.get("run_id", "")),
@@ -133,6 +135,7 @@ class Lender(Run):
             completed_at=at,
             cost=job.cost,
             unit=_cut(job.unit),
+            imported=_cut(Path(self._facts.get("imported_from", "?")).name if is_imported else ""),
         )
 
     def _vector(self, ordinal: int) -> bytes | None:
@@ -145,6 +148,14 @@ class Lender(Run):
     def _has_vectors(self) -> bool:
         rows = self._rows("SELECT 1 FROM results WHERE vector_crc IS NOT NULL LIMIT 1")
         return bool(rows)
+
+    @cached_property
+    def _imported(self) -> frozenset[int]:
+        """Rows of jobs that another program bought."""
+        if "imported_from" not in self._facts:
+            return frozenset()
+        rows = self._rows("SELECT DISTINCT job FROM raw WHERE kind = ?", (IMPORTED,), of=("raw",))
+        return frozenset(int(job) for (job,) in rows)
 
     @cached_property
     def _facts(self) -> dict[str, str]:

@@ -25,7 +25,7 @@ from qbatch.snapshot.faults import translated
 from qbatch.snapshot.jobs import NewResult
 from qbatch.snapshot.ledger import Entry
 from qbatch.snapshot.reading import checked
-from qbatch.snapshot.reused import REUSED, Reused, reused_of
+from qbatch.snapshot.reused import IMPORTED, REUSED, Reused, reused_of
 from qbatch.snapshot.run import Run
 from qbatch.snapshot.schema import (
     JOB_COLUMNS,
@@ -60,7 +60,24 @@ class PastAttempt:
 
 
 class Source(Run):
-    """A run folder that is read, and held so that nothing changes in it."""
+    """A run folder that is read, and held so that nothing changes in it.
+
+    Attributes:
+        imported: Backends of which some folder of a merge has imported jobs: what another
+            program's file numbers as it likes is known by its provider's id alone.
+    """
+
+    imported: frozenset[str] = frozenset()
+
+    def backends_imported(self) -> frozenset[str]:
+        """Backends of which it has jobs that were imported."""
+        rows = self._rows(
+            "SELECT DISTINCT backend FROM raw JOIN points ON raw.job = points.ordinal"
+            " WHERE kind = ?",
+            (IMPORTED,),
+            of=("raw", "points"),
+        )
+        return frozenset(backend for (backend,) in rows)
 
     def copy_to(self, path: Path) -> None:
         """Write a copy of its snapshot."""
@@ -119,6 +136,8 @@ class Source(Run):
             reused = self.reused_at(at) if is_current else None
             if reused is not None:
                 key = point.backend, *reused.key
+            if point.backend in self.imported and key[0] == point.backend:
+                key = point.backend, "", key[2]
             entry = entries.get((at, generation))
             made = PastAttempt(generation, attempt, entry, key, reused is not None)
             found[at].append(made)

@@ -99,6 +99,9 @@ def merge(folders: Sequence[Path], out: Path) -> Merged:
             copies += [folder] if lock.note.is_copy else []
             sources.append(stack.enter_context(Source(folder)))
         check_sources(sources)
+        imported = frozenset[str]().union(*(each.backends_imported() for each in sources))
+        for source in sources:
+            source.imported = imported
         stack.callback(shutil.rmtree, draft, ignore_errors=True)
         draft.mkdir(parents=True)
         first, *others = sources

@@ -83,8 +83,14 @@ def join_put_aside(
     Args:
         ours: Facts of the folder.
         theirs: Of the other one.
-        counted: Keys of the purchases whose shots count in the folder.
+        counted: Keys of the purchases whose shots count in the folder; of imported ones the
+            cloud's id alone, behind "".
     """
     told = [*read_put_aside(ours), *read_put_aside(theirs)]
-    found = {(each.id, *each.reused.key): each for each in told if each.reused.key not in counted}
+    counting = {*counted}
+    found = {
+        (each.id, *each.reused.key): each
+        for each in told
+        if counting.isdisjoint((each.reused.key, ("", each.reused.provider_job_id)))
+    }
     return {PUT_ASIDE: dump_put_aside(found.values())} if told else {}

@@ -16,6 +16,9 @@ from qbatch.errors import SnapshotError
 #: Among the facts of a result.
 REUSED = "reused"
 
+#: Kind of what is kept of a job that was imported from another program's file.
+IMPORTED = "imported"
+
 #: Shots that a machine gave another run are numbered from here on. So a run's own are numbered
 #: without gaps, and none of its jobs ever has the id of one whose shots were set aside.
 FIRST_OF_OTHERS = 2**32
@@ -42,6 +45,8 @@ class Reused:
         completed_at: When its result was there.
         cost: What it was charged there, in `unit`; None where that is not known.
         unit: "" likewise.
+        imported: Name of the file from which that run imported it; "" where it ran there. What
+            such a file numbers as it likes is known by the cloud's id alone.
     """
 
     run: str
@@ -57,6 +62,7 @@ class Reused:
     completed_at: float | None = None
     cost: float | None = None
     unit: str = ""
+    imported: str = ""
 
     @property
     def key(self) -> tuple[str, str]:

@@ -244,7 +244,7 @@ def test_what_is_no_archive_is_told(qbatch: Call, body: bytes, told: str) -> Non
 def test_a_bomb_does_not_go_off(
     archived: Path, qbatch: Call, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("qbatch.archive.reading.MOST_BYTES", 1 << 20)
+    monkeypatch.setattr("qbatch.exchange.archived.reading.MOST_BYTES", 1 << 20)
     with zipfile.ZipFile("bomb.zip", "w", zipfile.ZIP_DEFLATED) as packed:
         packed.writestr("results.json", bytes(1 << 24))
     said = qbatch("verify", "bomb.zip")

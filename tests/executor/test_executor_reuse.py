@@ -132,13 +132,20 @@ def test_only_the_difference_is_bought_says_the_clouds_own_book(
 
 @pytest.fixture(scope="module")
 def bought(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Path]]:
-    """Four runs of one manifest: two bought, two others have part of theirs from these."""
+    """Four runs of one manifest: two bought, two others have part of theirs from these.
+
+    Of two of them there is an archive, too.
+    """
     clouds, folder = Named("oqc"), tmp_path_factory.mktemp("bought")
     runs = {name: folder / name for name in ("one", "two", "third", "fourth")}
     buy(clouds, 100, runs["one"])
     buy(clouds, 150, runs["two"])
     buy(clouds, 300, runs["third"], reuse=[runs["one"]])
     buy(clouds, 700, runs["fourth"], reuse=[runs["two"], runs["third"]])
+    for name in ("one", "fourth"):
+        with Run(runs[name]) as run:
+            write_archive(run, folder / f"{name}.zip")
+        runs[f"{name}.zip"] = folder / f"{name}.zip"
     yield runs
     clouds.close()
 
@@ -150,6 +157,7 @@ HAS = {
     "third": {"one": 100, "third": 200},
     "fourth": {"one": 100, "two": 150, "third": 200, "fourth": 250},
 }
+HAS |= {f"{name}.zip": HAS[name] for name in ("one", "fourth")}
 
 
 @pytest.mark.slow

@@ -38,9 +38,7 @@ from qbatch.providers.oqc.memo import OqcMemo
 from qbatch.purchase import CompositeEvent
 from qbatch.snapshot import JobRow, Snapshot
 from qbatch.snapshot.estimates import analysis_key
-
-#: Under which kind the snapshot keeps what the client had saved of a job.
-KEPT = "imported"
+from qbatch.snapshot.reused import IMPORTED
 
 #: Children of one composite job, as taken over.
 MAX_CHILDREN = 500
@@ -250,7 +248,7 @@ def _write_case(
         "as": [job.generation, job.state.value],
         "job": saved.model_dump(mode="json"),
     }
-    snapshot.save_raw(row.ordinal, KEPT, json.dumps(kept, ensure_ascii=False).encode())
+    snapshot.save_raw(row.ordinal, IMPORTED, json.dumps(kept, ensure_ascii=False).encode())
 
 
 def _earlier(job_id: str, generation: int, item: SavedResult | SavedError) -> Job:

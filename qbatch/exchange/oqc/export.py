@@ -31,13 +31,11 @@ from qbatch.providers.kit.memo import read_memo
 from qbatch.providers.oqc.memo import OqcMemo
 from qbatch.providers.oqc.options import Options
 from qbatch.snapshot import jobs_of
+from qbatch.snapshot.reused import IMPORTED
 
 if TYPE_CHECKING:
     from qbatch.result import Counts
     from qbatch.snapshot import Attempt, PointResult, Run
-
-#: Under which kind `qbatch import` keeps what the client had saved of a job, with its number.
-KEPT = "imported"
 
 STATES: Mapping[JobState, SavedState] = {
     JobState.CREATED: "CREATED",
@@ -103,7 +101,7 @@ class _Writer:
 
     def _kept(self, point: PointResult) -> dict[str, Any] | None:
         for kind, body in self._run.raw_of(point):
-            if kind == KEPT:
+            if kind == IMPORTED:
                 found: dict[str, Any] = json.loads(body)
                 return found
         return None

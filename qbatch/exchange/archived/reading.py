@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from qbatch.archive.contents import METADATA, NEEDED, digest_of
 from qbatch.errors import SelectionError
+from qbatch.exchange.archived.contents import METADATA, NEEDED, digest_of
 
 #: Files of an archive, and bytes of all of them.
 MOST_FILES = 100_000

@@ -8,7 +8,9 @@ circuits/KEY.qasm     the programs that points were made from, one for each sett
 settings.json         setting -> backend, circuit file, content, language, root seed: what ids are
                       made from, see `qbatch.plan.identity`
 points.json           point -> its setting, repeat, whether its shots are an axis, and which shots
-                      each of its jobs bought: [start, shots]
+                      each of its jobs bought: [start, shots]; references, too
+jobs.json             every job with its own counts: where it was bought, by whom, when it ran; by
+                      it another run takes shots of an archive, see `lending`
 results.json          numbers and counts, as `qbatch export --format json`
 results.csv           the same as a table, ledger.csv: every purchase
 report.md, .html      the report
@@ -32,6 +34,7 @@ LOCK = "qbatch.lock"
 SUMS = "sums.json"
 SETTINGS = "settings.json"
 POINTS = "points.json"
+JOBS = "jobs.json"
 RESULTS = "results.json"
 TABLE = "results.csv"
 LEDGER = "ledger.csv"
