@@ -9,6 +9,7 @@ from pathlib import Path
 
 from qbatch import difference, snapshot
 from qbatch.api.runs import folder_of, open_run
+from qbatch.difference.judging import Word
 from qbatch.difference.telling import lines
 from qbatch.errors import SelectionError
 from qbatch.fragments import note, table
@@ -22,12 +23,14 @@ class Difference(difference.Difference):
     """All that was compared; printed, it says what `qbatch diff` says."""
 
     def __str__(self) -> str:
-        return "\n".join(f"{word:<9}  {line}" if word else line for word, line in lines(self))
+        told = ((word if word in {*Word} else "", line) for word, line in lines(self))
+        return "\n".join(f"{word:<9}  {line}" if word else line for word, line in told)
 
     def _repr_html_(self) -> str:
         told = list(lines(self))
-        rows = [(word, line) for word, line in told if word]
-        return "".join([*(note(line) for word, line in told if not word), table(("", ""), rows)])
+        rows = [(word, line) for word, line in told if word in {*Word}]
+        notes = (note(line) for word, line in told if word not in {*Word})
+        return "".join([*notes, table(("", ""), rows)])
 
 
 def diff(

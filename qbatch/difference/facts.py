@@ -1,12 +1,11 @@
 """What is known of a run beside its numbers, and in what two of them differ.
 
-Manifest, circuits, versions, targets with their calibration, the commit, when it ran. What names no
+Manifest, versions, targets with their calibration, the commit, when it ran. What names no
 experiment (the run folder, its id) is left out.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
@@ -28,7 +27,6 @@ def facts_of(run: Run) -> dict[str, Any]:
     written = manifest.model_dump(mode="json", exclude_none=True, exclude_defaults=True)
     found: dict[str, Any] = {
         "manifest": {key: value for key, value in written.items() if key not in _NOT_TOLD},
-        "circuits": _circuits_of(run),
         "versions": json.loads(run.meta.get("versions", "{}")),
         "targets": {
             name: {
@@ -42,23 +40,16 @@ def facts_of(run: Run) -> dict[str, Any]:
         "began": run.meta.get("started_at"),
         "ended": run.meta.get("finished_at"),
     }
-    return {path: value for path, value in leaves(found).items() if value not in (None, {}, [])}
+    return {
+        path: value
+        for path, value in leaves(found).items()
+        if value not in (None, {}, []) and not _is_text(path)
+    }
 
 
-def _circuits_of(run: Run) -> dict[str, list[str]]:
-    """Circuit -> digests of the texts that its points have, without comments and white space."""
-    found: dict[str, dict[str, None]] = {}
-    seen: set[str] = set()
-    for point in run:
-        if point.setting and point.setting not in seen:
-            seen.add(point.setting)
-            content = run.setting_of(point).get("content") or _digest(run.circuit_of(point))
-            found.setdefault(point.circuit, {})[str(content)[:16]] = None
-    return {name: sorted(digests) for name, digests in found.items()}
-
-
-def _digest(text: str | None) -> str:
-    return hashlib.sha256((text or "").encode()).hexdigest()
+def _is_text(path: str) -> bool:
+    """Whether a leaf is a circuit's text: what changed in it is told statement by statement."""
+    return path.startswith("manifest.circuits.") and path.endswith(".qasm")
 
 
 def differing(here: Mapping[str, Any], there: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:

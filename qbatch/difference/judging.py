@@ -34,6 +34,7 @@ from enum import StrEnum
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from qbatch.difference.circuits import ChangedCircuit, changed_circuits
 from qbatch.difference.sides import (
     Asked,
     Measured,
@@ -142,6 +143,7 @@ class Difference:
         left_out: Number -> why it was not compared.
         error_rate: Of all comparisons together.
         alike: Points of both sides with one id and equal counts: a simulator drew the same shots.
+        circuits: What changed in the circuits of what both ask.
     """
 
     sides: tuple[Side, Side]
@@ -150,6 +152,7 @@ class Difference:
     left_out: Mapping[str, str]
     error_rate: float
     alike: int = 0
+    circuits: Sequence[ChangedCircuit] = ()
 
     @cached_property
     def varied(self) -> frozenset[str]:
@@ -249,7 +252,9 @@ class _Comparing:
         only = [a for a in mine if a not in others], [a for a in others if a not in mine]
         changes = self._judged()
         sides = (self.here, self.there)
-        return Difference(sides, changes, only, self.left_out, self.error_rate, self.alike)
+        circuits = changed_circuits(self.here, mine, self.there, others)
+        facts = self.left_out, self.error_rate, self.alike
+        return Difference(sides, changes, only, *facts, circuits)
 
     # -- what is compared --------------------------------------------------------------------------
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from qbatch.difference.facts import differing
 from qbatch.difference.judging import OUTCOMES, Difference, NumberChange, Word
 from qbatch.difference.sides import Asked, Writers, named, spread
+from qbatch.difference.telling import circuit_head
 from qbatch.notation import is_number, unturned
 from qbatch.report.canvas import COLORS, MARKERS
 from qbatch.report.figures import Figure, picture
@@ -29,6 +30,9 @@ MOST_ROWS = 5_000
 #: Panels of one figure, and figures.
 MOST_PANELS = 6
 MOST_FIGURES = 4
+#: Circuits that changed, and lines of each.
+MOST_CIRCUITS = 20
+MOST_LINES = 400
 _PANEL_IN = (6.6, 3.4)
 #: Characters above a panel.
 _LONGEST_HEAD = 70
@@ -50,6 +54,9 @@ def page(found: Difference) -> str:
         facts=list(differing(here.facts, there.facts)),
         numbers=found.numbers,
         figures=_figures(found),
+        circuits=found.circuits[:MOST_CIRCUITS],
+        circuit_head=circuit_head,
+        most_lines=MOST_LINES,
         rows=ordered[:MOST_ROWS],
         left=len(ordered) - MOST_ROWS,
         chips=_CHIPS,

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from qbatch.difference.facts import facts_of
+from qbatch.difference.texts import Texts
 from qbatch.errors import SelectionError
 from qbatch.manifest.models import Value
 from qbatch.plan.layout import text_writer
@@ -64,12 +65,14 @@ class Measured:
         estimates: Of each repeat: number -> estimate.
         counts: Of each repeat; empty where an exported file tells no shots.
         drawn: Id of each setting -> its counts, where these are known.
+        circuit: Content of the circuit; "" where an exported file tells none.
     """
 
     shots: list[int] = field(default_factory=list)
     estimates: list[Mapping[str, Estimate]] = field(default_factory=list)
     counts: list[Counts] = field(default_factory=list)
     drawn: dict[str, Counts] = field(default_factory=dict)
+    circuit: str = ""
 
     def add(self, one: Told) -> None:
         self.shots.append(one.shots)
@@ -77,6 +80,7 @@ class Measured:
         if one.counts is not None:
             self.counts.append(one.counts)
         self.drawn.update(one.drawn)
+        self.circuit = self.circuit or one.circuit
 
     def pooled(self) -> Counts | None:
         """All repeats' shots together; None where they are not known, or of unlike registers."""
@@ -96,6 +100,7 @@ class Told:
         estimates: Number -> estimate.
         counts: None where they are not told, or are of several settings.
         drawn: Id of each setting -> its counts; empty where they are not told.
+        circuit: Content of the circuit; "" where it is not told.
     """
 
     id: str
@@ -104,6 +109,7 @@ class Told:
     estimates: Mapping[str, Estimate]
     counts: Counts | None = None
     drawn: Mapping[str, Counts] = field(default_factory=dict)
+    circuit: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +122,7 @@ class Side:
         unmeasured: How many were not.
         level: Of its intervals.
         assumed: What is taken for granted, for the file does not tell; "" for nothing.
+        texts: Content of a circuit -> its text, where these are told.
         analysis: What its numbers mean; None where an exported file does not tell.
         facts: Dotted name -> what is known of it beside its numbers.
     """
@@ -127,6 +134,7 @@ class Side:
     analysis: Analysis | None
     facts: Mapping[str, Any]
     assumed: str = ""
+    texts: Mapping[str, str] = field(default_factory=dict)
 
     def analysis_at(self, asked: Asked) -> Analysis | None:
         """What its numbers mean at a point."""
@@ -158,6 +166,7 @@ def side_of(name: str, run: Run) -> Side:
     """
     manifest = run.manifest
     told: list[Told] = []
+    texts = Texts()
     unmeasured = 0
     for point in run:
         if not point.used:
@@ -168,10 +177,11 @@ def side_of(name: str, run: Run) -> Side:
         asked = Asked(point.circuit, point.backend, parameters, point.shots)
         each = ((setting.id, setting.counts) for setting in point.each_setting)
         drawn = {id_: one for id_, one in each if one is not None}
-        told.append(Told(point.id, asked, point.used, point.estimates, counts, drawn))
+        circuit = texts.add(run, point)
+        told.append(Told(point.id, asked, point.used, point.estimates, counts, drawn, circuit))
         check_number(name, told)
     level = manifest.analysis.intervals.level
-    return Side(name, told, unmeasured, level, manifest.analysis, facts_of(run))
+    return Side(name, told, unmeasured, level, manifest.analysis, facts_of(run), texts=texts.of)
 
 
 def check_number(name: str, told: Sequence[Any]) -> None:

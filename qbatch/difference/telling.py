@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
+from qbatch.difference.circuits import ChangedCircuit
 from qbatch.difference.facts import differing
 from qbatch.difference.judging import Difference, NumberChange, Word
 from qbatch.difference.sides import Asked
@@ -14,17 +15,25 @@ from qbatch.result import Estimate
 
 #: Points told of each number, and of each side alone.
 MOST_TOLD = 5
+#: Circuits that changed, and lines of each; JSON has all.
+MOST_CIRCUITS = 3
+MOST_LINES = 24
 #: Facts told; JSON and the page have all.
 MOST_FACTS = 20
 
 
 def lines(found: Difference) -> Iterator[tuple[str, str]]:
-    """Yield (word, line) of what a person is told; the word is "" where a line has none."""
+    """Yield (word, line) of what a person is told.
+
+    The word is "" where a line has none; of a line of a circuit it is "-", "+" or "…", as that
+    begins.
+    """
     here, there = found.sides
     yield "", f"A  {here.name}: {count_of(len(here.told), 'measured point')}"
     yield "", f"B  {there.name}: {count_of(len(there.told), 'measured point')}"
     yield from (("", f"   {side.assumed}") for side in found.sides if side.assumed)
     yield from (("", line) for line in _facts(found))
+    yield from _circuits(found)
     compared = len({one.asked for one in found.changes})
     yield (
         "",
@@ -55,6 +64,23 @@ def _facts(found: Difference) -> Iterator[str]:
         yield f"   {name}: {one} → {other}"
     if len(facts) > MOST_FACTS:
         yield f"   and {len(facts) - MOST_FACTS} more: --json has them"
+
+
+def _circuits(found: Difference) -> Iterator[tuple[str, str]]:
+    for one in found.circuits[:MOST_CIRCUITS]:
+        yield "", f"   circuit {circuit_head(one, found)}"
+        for line in one.change.folded(MOST_LINES) if one.change else ():
+            yield line.sign.strip(), f"     {line}"
+    if len(found.circuits) > MOST_CIRCUITS:
+        left = len(found.circuits) - MOST_CIRCUITS
+        yield "", f"   and {left} more changes of circuits: --json has them"
+
+
+def circuit_head(one: ChangedCircuit, found: Difference) -> str:
+    """Name a circuit that changed, where several did with the first of its points."""
+    more = f" and {len(one.asked) - 1} more" if len(one.asked) > 1 else ""
+    where = f" at {found.name(one.asked[0])}{more}" if len(found.circuits) > 1 else ""
+    return f"{one.name}{where}: {one.change or 'another text, too long to be kept'}"
 
 
 def summed_up(changes: Sequence[NumberChange]) -> tuple[Word, str, list[NumberChange]]:
@@ -118,6 +144,7 @@ def as_json(found: Difference) -> dict[str, Any]:
             {"name": name, "a": one, "b": other}
             for name, one, other in differing(here.facts, there.facts)
         ],
+        "circuits": [_circuit(one) for one in found.circuits],
         "changes": [_change(one) for one in found.changes],
         "only": {
             side: [_point(asked) for asked in only]
@@ -125,6 +152,15 @@ def as_json(found: Difference) -> dict[str, Any]:
         },
         "not_compared": dict(found.left_out),
         "equal_counts": found.alike,
+    }
+
+
+def _circuit(one: ChangedCircuit) -> dict[str, Any]:
+    lines = [str(line) for line in one.change.lines] if one.change else None
+    return {
+        "circuit": one.name,
+        "points": [_point(asked) for asked in one.asked],
+        "lines": lines,
     }
 
 

@@ -21,6 +21,8 @@ else:  # older ones take no argument
     ToleranceType = click.ParamType
 
 _COLOURS = {"changed": "red", "undecided": "yellow", "same": "green"}
+#: Of lines of a circuit that changed.
+_CIRCUIT_COLOURS = {"-": "red", "+": "green", "…": "bright_black"}
 
 
 class Tolerance(ToleranceType):
@@ -113,5 +115,8 @@ def tell_difference(found: Difference) -> None:
     from qbatch.difference.telling import lines
 
     for word, line in lines(found):
+        if word in _CIRCUIT_COLOURS:
+            say(click.style(line, fg=_CIRCUIT_COLOURS[word]), " " * 2)
+            continue
         head = f"{click.style(word.ljust(9), fg=_COLOURS[word])}  " if word else ""
         say(head + line)

@@ -100,7 +100,7 @@ def plan(
     wanted = pieces_of(jobs, targets)
     offer = _offer(made, targets, only, jobs, wanted, folder)
     recall(folder, made, around.now)
-    problems = quote(made, targets, only, wanted, trust=trust)
+    problems = (*others.lines, *quote(made, targets, only, wanted, trust=trust))
     quoted = sum_up(made, targets, only, wanted)
     summary, left = _summaries(made, targets, only, drivers, wanted, bool(known))
     expected = expect(made, others.folder, earlier, targets, only, jobs, wanted, precision)
@@ -110,7 +110,7 @@ def plan(
         more = {**(expected.facts() if expected else {}), **others.told}
         _tell_json(made, summary, left, told, quoted, more, all_points)
     else:
-        _tell_all(offer, summary, left, told, quoted, (*others.lines, *problems), expected)
+        _tell_all(offer, summary, left, told, quoted, problems, expected, all_points)
 
 
 def _summaries(
@@ -255,6 +255,8 @@ def _tell_json(
 
 
 def _facts(reason: Reason) -> dict[str, Any]:
+    from qbatch.cli.changed import change_facts
+
     point = reason.point
     return {
         "id": point.id,
@@ -266,9 +268,7 @@ def _facts(reason: Reason) -> dict[str, Any]:
         "repeat": point.repeat,
         "parameters": dict(point.parameters),
         "why": reason.why.value,
-        "changes": [
-            {"leaf": change.leaf, "old": change.old, "new": change.new} for change in reason.changes
-        ],
+        "changes": [change_facts(change) for change in reason.changes],
     }
 
 
@@ -280,8 +280,9 @@ def _tell_all(
     quoted: Sequence[BackendQuotes],
     problems: Sequence[str],
     expected: Expected | None,
+    all_points: bool,
 ) -> None:
-    _tell(offer, summary, left, told, quoted)
+    _tell(offer, summary, left, told, quoted, all_points)
     if expected is not None and (table := expected.table()):
         click.echo(table)
     for line in (*problems, *_notices(offer, left, expected)):
@@ -294,6 +295,7 @@ def _tell(
     left: PlanSummary,
     told: ReasonCounts,
     quoted: Sequence[BackendQuotes],
+    all_points: bool,
 ) -> None:
     from qbatch.cli.quotes import quotes_table
     from qbatch.cli.words import headline
@@ -334,7 +336,7 @@ def _tell(
         click.echo(format_table(head, rows, indent="  "))
     if table := quotes_table(quoted):
         click.echo(table)
-    _tell_reasons(told, "setting" if summary.settings > summary.points else "")
+    _tell_reasons(told, "setting" if summary.settings > summary.points else "", all_points)
 
 
 def _told_price(summary: BackendSummary) -> str:
@@ -350,7 +352,8 @@ def _told_price(summary: BackendSummary) -> str:
     return f"{told(summary.price, summary.unit)}{mark}"
 
 
-def _tell_reasons(told: ReasonCounts, of: str) -> None:
+def _tell_reasons(told: ReasonCounts, of: str, all_points: bool) -> None:
+    from qbatch.cli.changed import tell_circuits
     from qbatch.notation import whole
 
     words = (f"{whole(number)} {why.value}" for why, number in told.counts.items())
@@ -362,3 +365,4 @@ def _tell_reasons(told: ReasonCounts, of: str) -> None:
     more = told.counts.total() - len(told.first)
     if more:
         say(f"  and {whole(more)} more; --all lists them, -k selects")
+    tell_circuits(told.first, is_whole=all_points)

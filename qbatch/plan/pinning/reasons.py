@@ -16,6 +16,7 @@ from enum import StrEnum
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
+from qbatch.circuit.changes import CircuitChange, circuit_change
 from qbatch.job import JobState
 from qbatch.manifest.models import Value
 from qbatch.manifest.paths import setting_axis
@@ -35,6 +36,9 @@ _NEAR = 2
 _MOST_COMPARED = 200
 
 _ABSENT = "(none)"
+
+#: The leaf that is a circuit's text.
+CIRCUIT = "circuit"
 
 
 class Why(StrEnum):
@@ -108,7 +112,15 @@ class Change:
     old: Any
     new: Any
 
+    @property
+    def circuit(self) -> CircuitChange | None:
+        """What changed in a circuit's text, statement by statement; None where it is no circuit."""
+        is_text = isinstance(self.old, str) and isinstance(self.new, str)
+        return circuit_change(self.old, self.new) if self.leaf == CIRCUIT and is_text else None
+
     def __str__(self) -> str:
+        if self.circuit is not None:
+            return f"{self.leaf}: {self.circuit}"
         return f"{self.leaf}: {_shown(self.old)} → {_shown(self.new)}"
 
 

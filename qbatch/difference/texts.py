@@ -1,0 +1,42 @@
+"""The texts of a side's circuits, each by its content, the digest of what it says.
+
+Texts are kept up to `MOST_TEXT` characters in all; of further ones only that they changed is told.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from qbatch.snapshot import PointResult, Run
+
+#: Characters of texts that a side keeps.
+MOST_TEXT = 64 * 2**20
+
+
+@dataclass
+class Texts:
+    """The circuits of a run: content -> text.
+
+    Attributes:
+        of: The texts that are kept.
+    """
+
+    of: dict[str, str] = field(default_factory=dict)
+    _contents: dict[str, str] = field(default_factory=dict)
+    _characters: int = 0
+
+    def add(self, run: Run, point: PointResult) -> str:
+        """Keep the text of a point's circuit, and return its content."""
+        key = point.setting or ""
+        if key not in self._contents:
+            setting = run.setting_of(point)
+            text = str(setting.get("circuit") or "")
+            content = str(setting.get("content") or hashlib.sha256(text.encode()).hexdigest())
+            self._contents[key] = content
+            if content not in self.of and self._characters + len(text) <= MOST_TEXT:
+                self._characters += len(text)
+                self.of[content] = text
+        return self._contents[key]
