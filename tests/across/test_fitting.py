@@ -268,6 +268,15 @@ def test_a_formula_begins_where_it_is_told() -> None:
     assert found.values == pytest.approx({"a": 0.4, "w": 2.3, "b": 0.5}, rel=1e-4)
 
 
+def test_a_fit_that_begins_at_whole_numbers_is_the_one_that_begins_beside_them() -> None:
+    x = [0.0, 0.8, 1.6, 2.4]
+    curve = own_curve(read_formula("(1 - a*cos(x))/2"))
+    points = [wilson(round(1000 * (1 - 0.9 * math.cos(at)) / 2), 1000) for at in x]
+    whole, beside = (fitted(curve, x, points, start={"a": a}).parameters["a"] for a in (1, 1.001))
+    assert whole.value == pytest.approx(0.9, abs=0.003)
+    assert [whole.low, whole.high] == pytest.approx([beside.low, beside.high], rel=1e-3)
+
+
 @pytest.mark.parametrize("name", CURVES)
 def test_a_curve_in_other_units_is_the_same_curve(name: str) -> None:
     """Seconds or microseconds: parameters scale with their dimension, intervals too."""

@@ -133,7 +133,7 @@ class _Problem:
     def places(self, values: Mapping[str, float]) -> Floats:
         import numpy as np
 
-        return np.array([p.kind.inner(values[p.name]) for p in self.free])
+        return np.array([p.kind.inner(values[p.name]) for p in self.free], dtype=float)
 
     def fitted(self, places: Sequence[float] | Floats) -> Floats:
         import numpy as np
