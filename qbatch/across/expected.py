@@ -21,6 +21,7 @@ from statistics import NormalDist
 from typing import TYPE_CHECKING, Any
 
 from qbatch.across.theory import Expected, FittedTheory
+from qbatch.manifest.expected import NO_VALUE
 from qbatch.result import Estimate, chi_squared_p
 
 if TYPE_CHECKING:
@@ -73,7 +74,8 @@ class Agreement:
         chi_squared: Sum of the squares of the pulls.
         freedom: Its degrees of freedom: points of different contents, less the parameters that were
             fitted to them.
-        reason: Why theory says nothing of some points: a fit that is undecided; "" for none.
+        reason: Why theory says nothing of some points: a fit that is undecided, a function that
+            may not run; "" for none.
     """
 
     name: str
@@ -141,7 +143,8 @@ def _agreement(
         estimate = point.estimates.get(name)
         if told.value is None:
             left_out += 1
-            reason = reason or (told.reason if theory.theory.parameters else "")
+            has_reason = theory.theory.parameters or told.reason != NO_VALUE
+            reason = reason or (told.reason if has_reason else "")
         elif estimate is None:
             waiting += 1
         else:

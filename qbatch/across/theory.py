@@ -87,7 +87,7 @@ class FittedTheory:
         given = self._given(fits)
         value = self.theory.at_point({**axes, **given})
         if value is None:
-            return Expected(None, reason="theory has no value here")
+            return Expected(None, reason=self.theory.silence)
         moves = {}
         for name in self.theory.parameters:
             fit, _, parameter = name.rpartition(".")

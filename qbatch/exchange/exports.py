@@ -264,7 +264,7 @@ def _write_json(run: Run, file: IO[str]) -> None:
         "level": manifest.analysis.intervals.level,
         "units": dict(manifest.units),
         "labels": dict(manifest.report.texts),
-        **({"analyses": json.loads(noted)} if (noted := run.meta.get("analyses")) else {}),
+        **{k: json.loads(run.meta[k]) for k in ("analyses", "theories") if run.meta.get(k)},
     }
     file.write(json.dumps(head, ensure_ascii=False)[:-1] + ', "points": [')
     floors, emulated = Floors(manifest), run.emulated

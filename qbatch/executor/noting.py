@@ -39,6 +39,7 @@ def note_run(snapshot: Snapshot, options: Options, run_id: str, manifest: Manife
         forgotten="",
         revision=json.dumps(revision) if revision else "",
         analyses=_analyses(manifest),
+        theories=_theories(manifest),
         **{ORIGINS: with_origin(read_origins(meta), origin)},
         **({} if options.rehearsal is None else {"rehearsal": json.dumps(options.rehearsal)}),
     )
@@ -47,6 +48,12 @@ def note_run(snapshot: Snapshot, options: Options, run_id: str, manifest: Manife
 def _analyses(manifest: Manifest) -> str:
     """What own analyses are now, as JSON; "" without one."""
     found = {name: own.facts() for name, own in manifest.analysis.own.items()}
+    return json.dumps(found) if found else ""
+
+
+def _theories(manifest: Manifest) -> str:
+    """What functions that say what theory says are now, as JSON; "" without one."""
+    found = {name: each.facts() for name, each in manifest.analysis.called.items()}
     return json.dumps(found) if found else ""
 
 

@@ -6,7 +6,7 @@ manifest has.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
@@ -50,7 +50,7 @@ from qbatch.manifest.fields import (
     wrong,
 )
 from qbatch.manifest.fits import Fit, check_fits, parameters_of
-from qbatch.manifest.hamiltonians import read_files
+from qbatch.manifest.hamiltonians import Observable, read_files
 from qbatch.manifest.labels import Label
 from qbatch.manifest.mitigation import Mitigation
 from qbatch.manifest.own import OwnAnalysis
@@ -58,6 +58,7 @@ from qbatch.manifest.patterns import by_registers, mistake_in
 from qbatch.manifest.sections import SectionNames
 from qbatch.manifest.sweep import AnySweepWhere
 from qbatch.manifest.tabled import read_tables
+from qbatch.manifest.theory_function import TheoryFunction
 from qbatch.manifest.varying import VaryingSum
 
 _METRICS = ("tvd", "hellinger", "fidelity")
@@ -71,30 +72,6 @@ Pattern = Annotated[
                 {
                     "type": "object",
                     "additionalProperties": {"type": "string", "pattern": "^[01*]+$"},
-                },
-            ]
-        }
-    ),
-]
-
-
-Observable = Annotated[
-    Text,
-    WithJsonSchema(
-        {
-            "anyOf": [
-                {"type": "string"},
-                {
-                    "type": "object",
-                    "additionalProperties": False,
-                    "required": ["file"],
-                    "properties": {"file": {"type": "string"}},
-                },
-                {
-                    "type": "object",
-                    "additionalProperties": False,
-                    "required": ["python"],
-                    "properties": {"python": {"type": "string"}, "with": {"type": "object"}},
                 },
             ]
         }
@@ -160,7 +137,8 @@ class Analysis(Model):
         fits: Name -> curve fitted to a number along an axis; its parameters are ``NAME.tau``.
         mitigation: What is measured beside, for numbers with less noise in them: ``NAME.zne``.
         expected: Number -> what theory says of it, a formula of axes: ``-cos(theta)``; or
-            {file: exact.csv}, a table with a column for each axis and one of the number.
+            {file: exact.csv}, a table with a column for each axis and one of the number; or
+            {python: "theory.py:zz"}, a function of the axes that it names.
         intervals: How wide intervals are.
     """
 
@@ -175,6 +153,7 @@ class Analysis(Model):
     intervals: Intervals = Intervals()
 
     _varying: Mapping[str, VaryingSum] = PrivateAttr(default_factory=dict)
+    _called: Mapping[str, TheoryFunction] = PrivateAttr(default_factory=dict)
     _made: dict[tuple[str, ...], Analysis] = PrivateAttr(default_factory=dict)
 
     @field_validator("fits")
@@ -272,12 +251,24 @@ class Analysis(Model):
             own.settle(name)
         made = {name: VaryingSum.of(name, text) for name, text in self.observables.items()}
         self._varying = {name: each for name, each in made.items() if each is not None}
+        said = {name: TheoryFunction.of(name, text) for name, text in self.expected.items()}
+        self._called = {name: each for name, each in said.items() if each is not None}
         return self
 
     @property
     def varying(self) -> Mapping[str, VaryingSum]:
         """Observables that are made for each point; their texts here are no sums."""
         return self._varying
+
+    @property
+    def called(self) -> Mapping[str, TheoryFunction]:
+        """Numbers of which a function says what theory says."""
+        return self._called
+
+    @property
+    def made_elsewhere(self) -> Sequence[VaryingSum | TheoryFunction]:
+        """What is made by code, or of files, and kept with a run."""
+        return (*self._varying.values(), *self._called.values())
 
     def at(self, values: Mapping[str, Any]) -> Analysis:
         """Return the analysis of a point: each observable is the sum that is its there.
@@ -324,7 +315,9 @@ class Analysis(Model):
             numbers: The manifest's vars.
         """
         text = self.expected.get(name)
-        return None if text is None else read_theory(text, numbers, parameters_of(self.fits))
+        if text is None:
+            return None
+        return read_theory(text, numbers, parameters_of(self.fits), self._called.get(name))
 
 
 class Check(Model):

@@ -18,6 +18,7 @@ from qbatch.arithmetic import ExpressionError, Number
 from qbatch.formula import Formula, read_formula
 from qbatch.manifest.fields import AT_KEY, Known, Mistakes, amiss, as_text, unknown, wrong
 from qbatch.manifest.tabled import Table
+from qbatch.manifest.theory_function import TheoryFunction
 from qbatch.notation import did_you_mean, is_number, listed
 
 if TYPE_CHECKING:
@@ -33,6 +34,9 @@ _DOTTED = re.compile(r"(?<![\w.])[^\W\d]\w*(?:\.[^\W\d][\w-]*)+")
 #: Axes that hold no numbers.
 _WORDS = ("circuit", "backend")
 
+#: Said where theory has no value.
+NO_VALUE = "theory has no value here"
+
 #: What a check calls what theory says at a point.
 EXPECTED = "expected"
 
@@ -42,7 +46,7 @@ class Theory:
     """A function of axes.
 
     Attributes:
-        text: As written; of a table its file.
+        text: As written; of a table its file, of a function its file and name.
         axes: That it is of.
         parameters: Of fits that it is of: ``t1.tau``.
     """
@@ -50,8 +54,19 @@ class Theory:
     text: str
     axes: tuple[str, ...]
     parameters: tuple[str, ...]
-    _formula: Formula | Table
+    _formula: Formula | Table | TheoryFunction
     _written: Mapping[str, str]
+
+    @property
+    def function(self) -> TheoryFunction | None:
+        """The function that says it; None where it is a formula or a table."""
+        return self._formula if isinstance(self._formula, TheoryFunction) else None
+
+    @property
+    def silence(self) -> str:
+        """Why it had no value where it was asked last."""
+        function = self.function
+        return (function and function.trouble) or NO_VALUE
 
     def at(self, values: Mapping[str, Any]) -> Floats | None:
         """Compute it where axes and parameters have these values, numbers or arrays of them.
@@ -59,6 +74,8 @@ class Theory:
         Returns:
             What theory says; None where an axis is missing or holds no number.
         """
+        if isinstance(self._formula, TheoryFunction):
+            return self._formula.at(values)
         given = {}
         for name in self._formula.names:
             value = values.get(self._written.get(name, name))
@@ -76,7 +93,10 @@ class Theory:
 
 
 def read_theory(
-    text: str, numbers: Mapping[str, Number], parameters: Collection[str] = ()
+    text: str,
+    numbers: Mapping[str, Number],
+    parameters: Collection[str] = (),
+    function: TheoryFunction | None = None,
 ) -> Theory:
     """Read a formula of axes.
 
@@ -84,10 +104,14 @@ def read_theory(
         text: ``-cos(theta)``.
         numbers: The manifest's vars.
         parameters: Of fits: ``t1.tau``.
+        function: That says it instead.
 
     Raises:
         ExpressionError: It is none.
     """
+    if (function := function or TheoryFunction.of("", text)) is not None:
+        fitted = function.parameters(parameters)
+        return Theory(function.source, function.axes, fitted, function, {})
     if (table := Table.of(text)) is not None:
         return Theory(table.file, table.names, (), table, {})
     written = {f"dotted_{at}": name for at, name in enumerate(dict.fromkeys(_DOTTED.findall(text)))}
@@ -118,7 +142,7 @@ def as_formula(value: Any) -> Any:
     return repr(value) if is_number(value) else value
 
 
-#: A formula, or one number, or a file of numbers.
+#: A formula, or one number, or a file of numbers, or a function.
 Expectation = Annotated[
     str,
     BeforeValidator(as_text),
@@ -132,6 +156,12 @@ Expectation = Annotated[
                     "additionalProperties": False,
                     "required": ["file"],
                     "properties": {"file": {"type": "string"}, "column": {"type": "string"}},
+                },
+                {
+                    "type": "object",
+                    "additionalProperties": False,
+                    "required": ["python"],
+                    "properties": {"python": {"type": "string"}, "with": {"type": "object"}},
                 },
             ]
         }

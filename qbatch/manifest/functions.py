@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from threading import Lock
+from typing import TYPE_CHECKING, Any
 
-from pydantic import ValidationInfo
+from pydantic import ValidationError, ValidationInfo
 
-from qbatch.manifest.fields import check_path, wrong
+from qbatch.errors import CircuitError
+from qbatch.manifest.fields import Mistakes, amiss, check_path, wrong
+from qbatch.notation import did_you_mean, listed
 
 if TYPE_CHECKING:
+    from pydantic_core import InitErrorDetails
+
     from qbatch.circuit.code import CodeFunction
     from qbatch.errors import Place
+
+#: Functions of a manifest are called one after the other: they need not know of threads.
+ONE_AT_A_TIME = Lock()
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,3 +69,40 @@ def load_function(source: str, what: str, home: Home, place: Place) -> CodeFunct
 
     file, _, function = source.rpartition(":")
     return CodeFunction(permitted(what, file, home.folder, place, trust=home.trust), file, function)
+
+
+def load_taking(
+    source: str, what: str, arguments: Collection[str], home: Home, place: Place
+) -> CodeFunction:
+    """Load a function that may run and takes what `arguments` names; see `load_function`.
+
+    Raises:
+        SourceError: It does not, too.
+    """
+    found = load_function(source, what, home, place)
+    known = found.parameters
+    if stray := [name for name in arguments if name not in known]:
+        has = f"({listed(known)})" if known else "(it takes nothing)"
+        said = f"'with' gives {stray[0]!r}, which is no argument {has}"
+        raise CircuitError(place, f"{said}{did_you_mean(stray[0], known)}")
+    return found
+
+
+def canonical(values: Mapping[str, Any]) -> str:
+    """Return JSON, keys in order; a number that is whole is written without a point."""
+
+    def whole(value: Any) -> Any:
+        if isinstance(value, Mapping):
+            return {str(key): whole(one) for key, one in value.items()}
+        is_whole = isinstance(value, float) and value.is_integer() and abs(value) < 2**53
+        return int(value) if is_whole else value
+
+    return json.dumps(whole(values), sort_keys=True, ensure_ascii=False)
+
+
+def mistakes_under(name: str, error: ValidationError) -> list[InitErrorDetails]:
+    """Return what is wrong with the map that stands at `name`."""
+    told = Mistakes()
+    for each in error.errors(include_url=False):
+        told.add((name, *each["loc"]), amiss(each["msg"]))
+    return told.found

@@ -7,14 +7,39 @@ one form of observables. Those that are made for each point: see `varying`.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import ValidationError, ValidationInfo
+from pydantic import ValidationError, ValidationInfo, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from qbatch.errors import SourceError
-from qbatch.manifest.fields import Mistakes, amiss, check_path, known_to, wrong
+from qbatch.manifest.fields import Mistakes, Text, amiss, check_path, known_to, wrong
+from qbatch.manifest.functions import mistakes_under
 from qbatch.manifest.varying import MadeSum, is_made
+
+#: A sum of products, or what it is read from or made by.
+Observable = Annotated[
+    Text,
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "string"},
+                {
+                    "type": "object",
+                    "additionalProperties": False,
+                    "required": ["file"],
+                    "properties": {"file": {"type": "string"}},
+                },
+                {
+                    "type": "object",
+                    "additionalProperties": False,
+                    "required": ["python"],
+                    "properties": {"python": {"type": "string"}, "with": {"type": "object"}},
+                },
+            ]
+        }
+    ),
+]
 
 
 def read_files(observables: Any, info: ValidationInfo) -> Any:
@@ -33,10 +58,7 @@ def read_files(observables: Any, info: ValidationInfo) -> Any:
         except PydanticCustomError as error:
             mistakes.add((name,), error)
         except ValidationError as error:
-            for each in error.errors(include_url=False):
-                told = Mistakes()
-                told.add(each["loc"], amiss(each["msg"]))
-                mistakes.found += [{**one, "loc": (name, *one["loc"])} for one in told.found]
+            mistakes.found += mistakes_under(name, error)
     mistakes.raise_any()
     return found
 

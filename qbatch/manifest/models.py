@@ -387,8 +387,8 @@ class Manifest(Sourced):
 
     @property
     def sums(self) -> Mapping[str, str]:
-        """File that an observable names, or what made it -> the sum of products in it."""
-        made = (each.sums for each in self.analysis.varying.values())
+        """File that an observable or theory names, or what made it -> what it says."""
+        made = (each.sums for each in self.analysis.made_elsewhere)
         return {**self._sums, **{key: text for sums in made for key, text in sums.items()}}
 
     @property

@@ -11,7 +11,6 @@ from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from inspect import Parameter
 from pathlib import Path
-from threading import Lock
 from typing import TYPE_CHECKING, Any, Self
 
 from pydantic import Field, PrivateAttr, ValidationInfo, field_validator, model_validator
@@ -30,7 +29,7 @@ from qbatch.manifest.fields import (
     unknown,
     wrong,
 )
-from qbatch.manifest.functions import Home, load_function, named_function
+from qbatch.manifest.functions import ONE_AT_A_TIME, Home, load_function, named_function
 from qbatch.manifest.sweep import AnySweepWhere
 from qbatch.notation import did_you_mean, listed
 
@@ -40,9 +39,6 @@ if TYPE_CHECKING:
 
 #: Group of entry points by which a package offers analyses.
 GROUP = "qbatch.analyses"
-
-#: Own functions are called one after the other: they need not know of threads.
-_ONE_AT_A_TIME = Lock()
 
 
 class OwnAnalysis(Model):
@@ -164,7 +160,7 @@ class OwnAnalysis(Model):
         """
         from qbatch.result import OwnNumbersError
 
-        with _ONE_AT_A_TIME:
+        with ONE_AT_A_TIME:
             function = self._found()
             named = dict(self.arguments)
             if "level" in function.parameters:

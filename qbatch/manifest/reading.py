@@ -237,7 +237,7 @@ def read_manifest(source: Source) -> Manifest:
     home = Home(source.folder, source.trust)
     for own in manifest.analysis.own.values():
         own.come_home(home)
-    for each in manifest.analysis.varying.values():
+    for each in manifest.analysis.made_elsewhere:
         each.come_home(home, source.sums)
     return manifest
 

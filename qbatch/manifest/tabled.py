@@ -16,12 +16,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pydantic import ValidationInfo
+from pydantic import ValidationError, ValidationInfo
 from pydantic_core import PydanticCustomError
 
 from qbatch.arithmetic import ExpressionError, evaluate
 from qbatch.manifest.fields import Mistakes, amiss, check_path, known_to, wrong
+from qbatch.manifest.functions import mistakes_under
 from qbatch.manifest.nodes import Plain
+from qbatch.manifest.theory_function import CalledTheory
 from qbatch.notation import did_you_mean, listed
 
 if TYPE_CHECKING:
@@ -38,7 +40,7 @@ MOST_ROWS = 100_000
 #: Values of an axis within this share of one another are the same.
 _SAME = 1e-9
 
-_HOW = "write a formula, as -cos(theta), or {file: exact.csv}"
+_HOW = "write a formula, as -cos(theta), or {file: exact.csv}, or {python: FILE.py:FUNCTION}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +96,7 @@ def _is_same(one: float, other: float) -> bool:
 
 
 def read_tables(expected: Any, info: ValidationInfo) -> Any:
-    """Return what theory says as texts, tables in files read."""
+    """Return what theory says as texts, tables in files read; functions are not loaded."""
     if not isinstance(expected, Mapping):
         return expected
     mistakes = Mistakes()
@@ -102,12 +104,17 @@ def read_tables(expected: Any, info: ValidationInfo) -> Any:
     for name, written in expected.items():
         found[name] = written
         try:
-            if isinstance(written, Mapping):
+            if isinstance(written, Mapping) and "python" in written:
+                made = CalledTheory.model_validate(written, context=known_to(info))
+                found[name] = made.text
+            elif isinstance(written, Mapping):
                 found[name] = _read(str(name), written, known_to(info), info)
             elif isinstance(written, str) and written.startswith("{"):
                 mistakes.add((name,), wrong(f"is no formula; {_HOW}"))
         except PydanticCustomError as error:
             mistakes.add((name,), error)
+        except ValidationError as error:
+            mistakes.found += mistakes_under(name, error)
     mistakes.raise_any()
     return found
 

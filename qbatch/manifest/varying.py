@@ -17,14 +17,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from inspect import Parameter
 from pathlib import Path
-from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from qbatch.errors import CircuitError, Place, SourceError
 from qbatch.manifest.fields import Model, Swept, Text, amiss, check_path, known_to
-from qbatch.manifest.functions import Home, load_function, named_function
+from qbatch.manifest.functions import (
+    ONE_AT_A_TIME,
+    Home,
+    canonical,
+    load_taking,
+    named_function,
+)
 from qbatch.notation import did_you_mean, listed, shortened
 
 if TYPE_CHECKING:
@@ -41,9 +46,6 @@ _OF_ALL = ("circuit", "backend")
 
 #: They say how well a point is known, not which one it is.
 _OF_NONE = frozenset({"shots", "repeat"})
-
-#: Own functions are called one after the other: they need not know of threads.
-_ONE_AT_A_TIME = Lock()
 
 _IN_NAME = re.compile(r"\{([^{}]*)\}")
 
@@ -96,8 +98,8 @@ class MadeSum(Model):
     def text(self) -> str:
         """As it stands in the analysis."""
         if self.file is not None:
-            return _canonical({"file": self.file})
-        return _canonical({"python": self.python, "with": dict(self.arguments)})
+            return canonical({"file": self.file})
+        return canonical({"python": self.python, "with": dict(self.arguments)})
 
 
 @dataclass(slots=True, eq=False)
@@ -177,13 +179,8 @@ class VaryingSum:
         self._place = place
         if not self.is_function or self._function is not None:
             return
-        found = load_function(self.source, f"observable {self.name!r}", self.home, place)
-        known = found.parameters
-        if stray := [name for name in self.arguments if name not in known]:
-            has = f"({listed(known)})" if known else "(it takes nothing)"
-            said = f"'with' gives {stray[0]!r}, which is no argument {has}"
-            raise CircuitError(place, f"{said}{did_you_mean(stray[0], known)}")
-        self._function = found
+        what = f"observable {self.name!r}"
+        self._function = load_taking(self.source, what, self.arguments, self.home, place)
 
     def told(self, values: Mapping[str, Value]) -> str:
         """Say what is made for a point: ``h2.py:hamiltonian(r=0.7)``."""
@@ -203,7 +200,7 @@ class VaryingSum:
         """
         if self.is_kept and self._function is None and (key := self._key(values)) in self.kept:
             return self.kept[key]
-        with _ONE_AT_A_TIME:
+        with ONE_AT_A_TIME:
             try:
                 self.open(self._place or Place(f"observable {self.name!r}"))
             except SourceError:
@@ -302,7 +299,7 @@ class VaryingSum:
     def _key(self, values: Mapping[str, Value]) -> str:
         if not self.is_function:
             return self._file_at(values)
-        return f"{self.source} {_canonical(self._given(values))}"
+        return f"{self.source} {canonical(self._given(values))}"
 
     def _names_in(self, key: str) -> frozenset[str]:
         """Names of what the function was given, of a key that is its."""
@@ -325,15 +322,3 @@ def _plain(value: Value) -> str:
     if isinstance(value, float) and value.is_integer() and abs(value) < 2**53:
         return str(int(value))
     return str(value)
-
-
-def _canonical(values: Mapping[str, Any]) -> str:
-    """Return JSON, keys in order; a number that is whole is written without a point."""
-
-    def whole(value: Any) -> Any:
-        if isinstance(value, Mapping):
-            return {str(key): whole(one) for key, one in value.items()}
-        is_whole = isinstance(value, float) and value.is_integer() and abs(value) < 2**53
-        return int(value) if is_whole else value
-
-    return json.dumps(whole(values), sort_keys=True, ensure_ascii=False)

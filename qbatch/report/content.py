@@ -434,8 +434,11 @@ def _installed() -> dict[str, str]:
     return found
 
 
-def analyses_of(run: Run) -> list[str]:
-    """Return what the manifest's own analyses are: function, version, SHA-256 of its file."""
-    noted = json.loads(run.meta.get("analyses") or "{}")
-    own = run.manifest.analysis.own.items()
-    return [f"{name}: {each.told(noted.get(name, {}))}" for name, each in own]
+def functions_of(run: Run) -> list[tuple[str, str]]:
+    """Return what the manifest's functions of counts and of theory are, each with its SHA-256."""
+    noted, theories = (json.loads(run.meta.get(key) or "{}") for key in ("analyses", "theories"))
+    own, called = run.manifest.analysis.own.items(), run.manifest.analysis.called.items()
+    return [
+        *(("analysis", f"{name}: {each.told(noted.get(name, {}))}") for name, each in own),
+        *(("theory", f"{name}: {each.described(theories.get(name, {}))}") for name, each in called),
+    ]

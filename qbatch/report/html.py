@@ -27,7 +27,7 @@ from qbatch.report.content import (
     OUTCOMES,
     TIME_HEADS,
     Content,
-    analyses_of,
+    functions_of,
     others_text,
     settings_text,
     shown,
@@ -248,7 +248,7 @@ def html_pieces(content: Content, rows: HtmlRows) -> Iterator[str]:
         axes=[(content.columns.head(name), name in rows.numeric) for name in axes],
         rows=rows.chunks(),
         reading=how_to_read(content),
-        analyses=analyses_of(content.run),
+        functions=functions_of(content.run),
     )
 
 

@@ -115,7 +115,7 @@ class CheckResult:
         if self.theory is not None:
             expected = self.theory.at_point(values)
             if expected is None:
-                self._judge(check, point.id, point.name, None, "theory has no value here")
+                self._judge(check, point.id, point.name, None, self.theory.silence)
                 return
             check = self._at(expected)
         reason = "" if estimate else _not_measured(point)

@@ -19,7 +19,7 @@ from qbatch.report.content import (
     OUTCOMES,
     TIME_HEADS,
     Content,
-    analyses_of,
+    functions_of,
     others_text,
     settings_text,
     shown,
@@ -445,8 +445,8 @@ def _reproduce(content: Content) -> Iterator[str]:
     yield f"- versions: {cell(versions)}"
     if content.revision:
         yield f"- git: {cell(content.revision)}"
-    for analysis in analyses_of(content.run):
-        yield f"- analysis {cell(analysis)}"
+    for what, function in functions_of(content.run):
+        yield f"- {what} {cell(function)}"
     yield f"- root seed: {content.seeds}"
     yield f"- points (SHA-256 over their ids): {code(content.overview.points_digest)}"
     if content.circuits:

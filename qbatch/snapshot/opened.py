@@ -124,7 +124,7 @@ class Opened:
             Whether all else in it is as it was when the run began.
         """
         kept = self.manifest
-        for each in manifest.analysis.varying.values():
+        for each in manifest.analysis.made_elsewhere:
             each.fall_back_on(kept.sums)
         about = {name: getattr(manifest, name) for name in ANALYSED}
         is_same = all(
