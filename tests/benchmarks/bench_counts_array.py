@@ -48,11 +48,11 @@ def measure() -> Iterator[Row]:
         )
     what = f"{RESULTS:,} results x {array.values.shape[1]:,} outcomes"
     ratio = f"{theirs / ours:,.0f} x faster"
-    yield Row("", f"{what} as one array", ms(ours), beside, f"{theirs:.1f} s", ratio, "<= 1 s")
+    yield Row(f"{what} as one array", ms(ours), beside, f"{theirs:.1f} s", ratio, "<= 1 s")
     # The official like() makes the array and then chooses columns.
     ratio = f"{theirs / (ours + liking):,.0f} x faster"
     both = ms(ours + liking)
-    yield Row("", f"{what}, columns like 1*…", both, beside, f"{theirs:.1f} s", ratio, "<= 1 s")
+    yield Row(f"{what}, columns like 1*…", both, beside, f"{theirs:.1f} s", ratio, "<= 1 s")
 
 
 def _seconds(work: Callable[[], object]) -> float:

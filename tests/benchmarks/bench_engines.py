@@ -42,7 +42,6 @@ def _rows(engine: str, found: dict[int, tuple[float, str]]) -> Iterator[Row]:
     first_s, _ = found[WORKERS[0]]
     for workers, (took_s, counts) in found.items():
         yield Row(
-            "E12",
             f"{2 * POINTS} points by {engine}, {workers} at once; counts {counts[:12]}",
             f"{took_s:.1f} s",
             f"{engine}, 1 at once",

@@ -1,4 +1,4 @@
-"""K6, K7, K8, K20: jobs through a driver, beside the least that an HTTP client must do for one.
+"""Jobs through a driver, beside the least that an HTTP client must do for one.
 
 The server answers at once and runs in a process of its own. The floor is what nobody can avoid with
 httpx on trio: one POST and two GETs a job over sixteen connections, nothing recorded.
@@ -46,21 +46,19 @@ run: {max_in_flight: 1000}
 def measure() -> Iterator[Row]:
     with served() as port:
         floor, floor_cpu = through_httpx(port, JOBS, 16)
-        for in_flight in (16, 100):
+        for in_flight, wanted in ((16, ">= 0.55 x"), (100, ">= 0.8 x")):
             ours, cpu = through_qbatch(port, JOBS, jobs=1, in_flight=in_flight)
             yield Row(
-                "K6",
                 f"OQC jobs one by one, {in_flight} in flight, recorded and fsynced",
                 f"{ours:.0f} jobs/s, {cpu * 1e3:.2f} ms CPU",
                 "httpx by hand, 3 requests a job, unrecorded",
                 f"{floor:.0f} jobs/s, {floor_cpu * 1e3:.2f} ms CPU",
                 f"{ours / floor:.2f} x",
-                ">= 0.55 x",
+                wanted,
             )
         few, _ = through_qbatch(port, JOBS, jobs=1, in_flight=16)
         many, _ = through_qbatch(port, JOBS, jobs=1, in_flight=1_000)
         yield Row(
-            "K7",
             "1,000 in flight",
             f"{many:.0f} jobs/s",
             "16 in flight",
@@ -70,7 +68,6 @@ def measure() -> Iterator[Row]:
         )
         batched, cpu = through_qbatch(port, JOBS, jobs=100, in_flight=8)
         yield Row(
-            "-",
             "OQC jobs in batches of 100, as a plan packs them",
             f"{batched:.0f} jobs/s, {cpu * 1e3:.2f} ms CPU",
             "httpx by hand, 3 requests a job, unrecorded",
@@ -80,7 +77,6 @@ def measure() -> Iterator[Row]:
         )
 
     yield Row(
-        "K8",
         "memory of a request in flight, 1,000 at once on a silent server",
         f"{request_kib(1_000):.0f} KiB",
         "the same, 16 connections and the others waiting",
@@ -92,13 +88,12 @@ def measure() -> Iterator[Row]:
     with served(ready_s=3.0) as port:
         late = lateness_s(port, JOBS)
     yield Row(
-        "K20",
         "from done at the cloud to recorded here, 1,000 jobs in flight, 3 s each: median, worst",
         f"{late[len(late) // 2]:.2f} s, {late[-1]:.2f} s",
         "pause between polls by then",
         f"{_pause_after(3.0):.2f} s",
         "",
-        "<= pause + 0.05 s",
+        "<= pause + 0.1 s",
     )
 
 

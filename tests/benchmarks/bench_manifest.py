@@ -1,4 +1,4 @@
-"""K12: a manifest of 10,000 lines."""
+"""A manifest of 10,000 lines."""
 
 from __future__ import annotations
 
@@ -43,7 +43,6 @@ def measure() -> Iterator[Row]:
             python("-m", "qbatch", "validate", str(path), cwd=folder), python("-c", load)
         )
         yield Row(
-            "K12",
             "qbatch validate, 10,000 lines, whole command",
             ms(ours),
             "CSafeLoader alone",

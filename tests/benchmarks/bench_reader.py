@@ -113,7 +113,6 @@ def _times(
         rounds=3,
     )
     return Row(
-        "-",
         f"reading {what}" + (f" ({len(taken)} of {len(texts)})" if len(texts) > 1 else ""),
         ms(ours),
         {"openqasm3": "openqasm3.parse", "pyqasm": "pyqasm unroll", "Qiskit": "qiskit.qasm3.loads"}[
@@ -147,7 +146,6 @@ def _processes(peers: list[str]) -> Iterator[Row]:
     for peer in peers:
         (ours_s, ours_mib), (theirs_s, theirs_mib) = took["qbatch"], took[peer]
         yield Row(
-            "-",
             "a process that reads bell.qasm, beyond a bare one",
             f"{ms(ours_s - bare_s)}, {ours_mib - bare_mib:.0f} MiB",
             peer,
@@ -217,7 +215,6 @@ def _meanings(name: str) -> Row:
         wrong = any(difference(expected, found) for expected, found in pairs)
         counted["wrong" if wrong else "right"] += 1
     return Row(
-        "-",
         f"programs over both languages, of {total}",
         _told(counted) if name == "qbatch" else "",
         name if name != "qbatch" else "",
@@ -237,7 +234,7 @@ def _syntax() -> Row:
         with _quiet():
             taken += _takes(openqasm3.parse, program.text)
     return Row(
-        "-", f"programs over both languages, of {total}", "", "openqasm3.parse",
+f"programs over both languages, of {total}", "", "openqasm3.parse",
         f"{taken} have a syntax tree", f"{taken / total:.0%}", "",
     )  # fmt: skip
 

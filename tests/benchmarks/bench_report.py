@@ -1,4 +1,4 @@
-"""K16: a report of 100,000 rows, each format beside the least that writes as many rows."""
+"""A report of 100,000 rows, each format beside the least that writes as many rows."""
 
 from __future__ import annotations
 
@@ -31,7 +31,6 @@ def measure() -> Iterator[Row]:
             ours = _seconds(lambda format_=format_: write_report(run, formats=(format_,)))
             more = own_peak_mib() - before
             yield Row(
-                "K16",
                 f"report of {POINTS:,} points as {format_}, read from the snapshot",
                 f"{ours:.2f} s, +{more:.0f} MiB",
                 "csv.writer alone, rows in memory",

@@ -42,7 +42,6 @@ def measure() -> Iterator[Row]:
         for stage, took in seconds.items():
             beside = first.get(stage, 0.0)
             yield Row(
-                "K18",
                 f"{size:,} points, {stage}",
                 _each(took, size, stage),
                 f"the same at {sizes[0]:,}" if beside else "",
@@ -51,7 +50,7 @@ def measure() -> Iterator[Row]:
                 "<= 1.5 x" if beside else "",
             )
         told = ", ".join(f"{stage} {mib:.0f}" for stage, mib in memory.items())
-        yield Row("K18", f"{size:,} points, memory at its peak, MiB", told, "", "", "", "")
+        yield Row(f"{size:,} points, memory at its peak, MiB", told, "", "", "", "")
         if not first:
             first = {stage: took / size for stage, took in seconds.items()}
     yield from _alone()
@@ -155,7 +154,6 @@ def _alone() -> Iterator[Row]:
     shared, synced, unsynced = figures
     for what, took in (("fsynced", synced), ("without fsync", unsynced)):
         yield Row(
-            "K18",
             f"{ALONE:,} points, each a composite job of its own, recorded {what}",
             f"{took * 1e6:,.0f} µs",
             "256 in a composite job, fsynced",

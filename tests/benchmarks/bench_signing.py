@@ -52,14 +52,14 @@ def measure() -> Iterator[Row]:
     yield _row("importing the driver, with botocore beside it", took, 1e3, "ms")
     peaks = [peak_mib([sys.executable, "-c", f"import {names}"]) for names in modules]
     yield _row("the same, peak memory", peaks, 1, "MiB")
-    yield Row("-", "what is installed for it", "0 MB", "botocore, jmespath, dateutil, urllib3",
+    yield Row("what is installed for it", "0 MB", "botocore, jmespath, dateutil, urllib3",
               f"{_installed_mb('botocore', 'jmespath', 'python-dateutil', 'urllib3'):.0f} MB", "",
               "")  # fmt: skip
 
 
 def _row(what: str, took: list[float] | tuple[float, float], factor: float, unit: str) -> Row:
     ours, theirs = (f"{one * factor:.0f} {unit}" for one in took)
-    return Row("-", what, ours, "botocore", theirs, f"{took[0] / took[1]:.2f} x", "< 1 x")
+    return Row(what, ours, "botocore", theirs, f"{took[0] / took[1]:.2f} x", "< 1 x")
 
 
 def _installed_mb(*names: str) -> float:

@@ -32,7 +32,6 @@ def measure() -> Iterator[Row]:
         ours = rates.pop("ours")
         best = max(rates, key=rates.__getitem__)
         yield Row(
-            "K1",
             f"a sweep of {qubits} qubits at depth {DEPTH}, counts of {SHOTS:,} shots, one core",
             f"{ours:.0f} points/s",
             f"the best of {', '.join(rates)} by hand: {best}",
@@ -42,7 +41,6 @@ def measure() -> Iterator[Row]:
         )
     rates = _rates(str(NOISY_QUBITS), str(NOISY_POINTS), "noisy")
     yield Row(
-        "K1",
         f"the same of {NOISY_QUBITS} qubits, depolarized and misread, density matrix",
         f"{rates['ours']:.0f} points/s",
         "Aer's density_matrix by hand",

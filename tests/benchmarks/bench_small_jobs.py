@@ -1,4 +1,4 @@
-"""K4, K5, K17: jobs so small that only what surrounds them counts."""
+"""Jobs so small that only what surrounds them counts."""
 
 from __future__ import annotations
 
@@ -99,7 +99,6 @@ def _bell(folder: Path) -> Row:
     ours = _per_job(folder, "bell", BELL, 100, 6_100)
     theirs = _raw_bell(1_000)
     return Row(
-        "K4",
         "a Bell-like pair, 1,024 shots, another angle each, recorded, one worker",
         ms(ours),
         "AerSimulator.run() of a prepared circuit",
@@ -128,7 +127,6 @@ def _raw_bell(jobs: int) -> float:
 
 def _clifford(ours: float, method: str, beside: str, theirs: float, wanted: str) -> Row:
     return Row(
-        "K5",
         f"GHZ of 100 qubits, 10,240 shots, method {method}, recorded",
         ms(ours),
         beside,
@@ -190,13 +188,12 @@ def _no_op(folder: Path) -> Row:
     ours = points / (time.perf_counter() - start)
     theirs = _doit(folder)
     return Row(
-        "K17",
         "no-op jobs, recorded with results, one process",
         f"{ours:,.0f} jobs/s",
         "doit",
         f"{theirs:,.0f} tasks/s" if theirs else "not installed",
         f"{ours / theirs:.2f} x" if theirs else "",
-        ">= 2,500 jobs/s",
+        ">= 1 x",
     )
 
 

@@ -1,4 +1,4 @@
-"""K14, K15: how long a person waits before anything happens."""
+"""How long a person waits before anything happens."""
 
 from __future__ import annotations
 
@@ -56,7 +56,6 @@ def measure() -> Iterator[Row]:
     for flag in ("--help", "--version"):
         ours, theirs = in_turn(python("-m", "qbatch", flag), bare, rounds=9)
         yield Row(
-            "K14",
             f"qbatch {flag}",
             ms(ours),
             "import click",
@@ -73,7 +72,6 @@ def measure() -> Iterator[Row]:
                 python("-m", "qbatch", verb, str(path), cwd=folder), models, rounds=9
             )
             yield Row(
-                "K15",
                 f"qbatch {verb}, 50 lines, circuits seen before",
                 ms(ours),
                 "import click, yaml, pydantic; build the models",

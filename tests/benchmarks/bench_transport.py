@@ -49,7 +49,6 @@ def measure() -> Iterator[Row]:
                 rounds=rounds,
             )
             yield Row(
-                "-",
                 f"requests of {workers:,} workers over {connections:,} connections",
                 f"{_count(workers) / ours:,.0f}/s",
                 "httpx's pool",
@@ -64,7 +63,6 @@ def measure() -> Iterator[Row]:
             ]
             (ours, ours_cpu), (theirs, theirs_cpu) = took
             yield Row(
-                "-",
                 f"OQC jobs one by one, {in_flight:,} in flight, 16 connections, recorded",
                 f"{ours:.0f} jobs/s, {ours_cpu * 1e3:.2f} ms CPU",
                 "httpx's pool",

@@ -16,7 +16,6 @@ from dataclasses import dataclass
 class Row:
     """One comparison, as text: `wanted` is the goal for `ratio` or for qbatch's figure."""
 
-    goal: str
     what: str
     ours: str
     beside: str
