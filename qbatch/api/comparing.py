@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
 
@@ -14,6 +14,8 @@ from qbatch.difference.telling import lines
 from qbatch.errors import SelectionError
 from qbatch.fragments import note, table
 from qbatch.manifest import Manifest
+from qbatch.manifest.models import Value
+from qbatch.report.numbers import plain
 
 #: What may be compared.
 Comparable = str | Path | Manifest | snapshot.Run
@@ -35,8 +37,11 @@ class Difference(difference.Difference):
 
 def diff(
     first: Comparable,
-    second: Comparable,
+    second: Comparable | None = None,
     *,
+    backends: Mapping[str, str] | None = None,
+    between: str = "",
+    values: Sequence[Value] = (),
     error_rate: float = 0.01,
     within: float | Mapping[str, float] | None = None,
 ) -> Difference:
@@ -45,12 +50,17 @@ def diff(
     Args:
         first: A run, a run folder, a manifest, a file of `qbatch export` (.json, .csv), or
             ``REV:path`` of such a file in git.
-        second: As the first.
+        second: As the first; None: with `between`.
+        backends: Backend of the first -> another one of the second that it is compared with.
+        between: An axis of the first, whose values are compared with each other: ``backend``,
+            ``circuit``, or a parameter.
+        values: Those of that axis that are meant; none: all.
         error_rate: Chance that anything is called changed where nothing is.
         within: A change that is tolerated, of all numbers or number -> change: 0 or more.
 
     Raises:
-        SelectionError: There is no such thing, or it has no points that were measured.
+        SelectionError: There is no such thing, it has no points that were measured, no such axis,
+            value or backend; or neither `second` nor `between` is given, or both.
         SnapshotError: A run folder is damaged.
         SourceErrors: A manifest is wrong.
     """
@@ -61,8 +71,17 @@ def diff(
     for change in tolerated.values():
         if not 0 <= change < math.inf:
             raise SelectionError(f"within: {change} is no change to tolerate; write 0 or more")
-    sides = [_side(each) for each in (first, second)]
-    found = difference.compare(*sides, error_rate=error_rate, within=tolerated)
+    if (second is None) != bool(between) or (between and backends) or (values and not between):
+        raise SelectionError("diff: give a second run, or `between` and perhaps its `values`")
+    if second is None:
+        texts = [*map(plain, values)]
+        found = difference.compare_between(
+            _side(first), between, texts, error_rate=error_rate, within=tolerated
+        )
+    else:
+        found = difference.compare_mapped(
+            _side(first), _side(second), backends or {}, error_rate=error_rate, within=tolerated
+        )
     return Difference(**{each.name: getattr(found, each.name) for each in fields(found)})
 
 

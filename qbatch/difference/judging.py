@@ -35,6 +35,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from qbatch.difference.circuits import ChangedCircuit, changed_circuits
+from qbatch.difference.pairs import Pair, are_equal, outcomes_pair, pair_of
 from qbatch.difference.sides import (
     Asked,
     Measured,
@@ -59,18 +60,15 @@ from qbatch.notation import listed, shortened
 from qbatch.result import (
     METRICS,
     Estimate,
-    Histogram,
     analyse,
     family,
-    homogeneity_p,
     shot_values,
     smallest_p,
 )
-from qbatch.result.estimate import wilson
 from qbatch.result.intervals import normal_quantile
 
 if TYPE_CHECKING:
-    from qbatch.manifest.models import Analysis
+    from qbatch.manifest.models import Analysis, Value
     from qbatch.result import Counts
 
 #: Chance that anything is called changed where nothing is, unless the person says otherwise.
@@ -81,9 +79,6 @@ SCATTER = 0.01
 _POWER_Z = 0.8416
 #: Comparisons made at most.
 MOST_COMPARISONS = 200_000
-#: Outcomes told apart where a run has no numbers.
-MOST_OUTCOMES = 32
-
 #: Stands for all outcomes, where there are no numbers or only distances.
 OUTCOMES = "outcomes"
 
@@ -144,6 +139,8 @@ class Difference:
         error_rate: Of all comparisons together.
         alike: Points of both sides with one id and equal counts: a simulator drew the same shots.
         circuits: What changed in the circuits of what both ask.
+        axis: Between values of which axis they were compared; "" where names are the same.
+        values: Of that axis, each compared with each; () where two sides were given.
     """
 
     sides: tuple[Side, Side]
@@ -153,6 +150,8 @@ class Difference:
     error_rate: float
     alike: int = 0
     circuits: Sequence[ChangedCircuit] = ()
+    axis: str = ""
+    values: Sequence[Value] = ()
 
     @cached_property
     def varied(self) -> frozenset[str]:
@@ -185,21 +184,6 @@ class Difference:
         return found
 
 
-@dataclass(slots=True)
-class _Pair:
-    """One comparison before it is judged."""
-
-    number: str
-    asked: Asked
-    here: Estimate
-    there: Estimate
-    shots: tuple[int, int]
-    p_value: float
-    smallest: float
-    scatter_p: float = 1.0
-    between_p: float = 0.0
-
-
 def compare(
     here: Side,
     there: Side,
@@ -228,7 +212,7 @@ class _Comparing:
     there: Side
     error_rate: float
     within: Mapping[str, float]
-    pairs: list[_Pair] = field(default_factory=list)
+    pairs: list[Pair] = field(default_factory=list)
     left_out: dict[str, str] = field(default_factory=dict)
     alike: int = 0
 
@@ -289,7 +273,7 @@ class _Comparing:
                 f"more than {MOST_COMPARISONS:,} numbers would be compared; compare parts"
             )
         mine_counts, other_counts = mine.pooled(), others.pooled()
-        if mine.drawn and _are_equal(mine.drawn, others.drawn):
+        if mine.drawn and are_equal(mine.drawn, others.drawn):
             self.alike += len(mine.shots)
         exact = self._of_shots(asked, mine, others, mine_counts, other_counts)
         self.pairs += exact
@@ -308,7 +292,7 @@ class _Comparing:
         others: Measured,
         mine_counts: Counts | None,
         other_counts: Counts | None,
-    ) -> list[_Pair]:
+    ) -> list[Pair]:
         """Compare the numbers whose shots both sides know."""
         analysis, other_analysis = (side.analysis_at(asked) for side in (self.here, self.there))
         if mine_counts is None or other_counts is None:
@@ -326,14 +310,14 @@ class _Comparing:
                 continue
             two = (histogram, theirs[number])
             estimates = values[0][number], values[1][number]
-            pair = _pair(number, asked, estimates, shots, two)
+            pair = pair_of(number, asked, estimates, shots, two)
             pair.scatter_p = min(
                 1.0, 2 * min(scatter_p(number, mine, analysis), scatter_p(number, others, analysis))
             )
             pair.between_p = between_p(number, mine, others)
             found.append(pair)
         if self._compares_outcomes:
-            found.append(_of_outcomes(asked, mine_counts, other_counts, analysis))
+            found.append(outcomes_pair(asked, mine_counts, other_counts, analysis))
         return found
 
     @cached_property
@@ -344,7 +328,7 @@ class _Comparing:
 
     def _of_estimates(
         self, number: str, asked: Asked, mine: Measured, others: Measured
-    ) -> _Pair | None:
+    ) -> Pair | None:
         """Compare a number of which one side tells the estimate alone."""
         here, there = (pooled_estimate(number, side) for side in (mine, others))
         if here is None or there is None:
@@ -353,7 +337,7 @@ class _Comparing:
         p_value = p_of_estimates(here, there, levels)
         shots = sum(mine.shots), sum(others.shots)
         smallest = smallest_p(tuple(sorted(shots)))
-        pair = _Pair(number, asked, here, there, shots, p_value, smallest)
+        pair = Pair(number, asked, here, there, shots, p_value, smallest)
         scatters = map(estimated_scatter_p, (number, number), (mine, others), levels)
         pair.scatter_p = min(1.0, 2 * min(scatters))
         pair.between_p = between_p(number, mine, others)
@@ -378,7 +362,7 @@ class _Comparing:
             self._one(p, verdict, alone) for p, verdict in zip(self.pairs, verdicts, strict=True)
         ]
 
-    def _one(self, pair: _Pair, is_different: bool | None, alone: float) -> NumberChange:
+    def _one(self, pair: Pair, is_different: bool | None, alone: float) -> NumberChange:
         levels = self.here.level, self.there.level
         low, high = change_interval(pair.here, pair.there)
         word, reason = self._word(pair, is_different, alone)
@@ -398,7 +382,7 @@ class _Comparing:
             (normal_quantile(1 - alone) + _POWER_Z) * spread,
         )
 
-    def _word(self, pair: _Pair, is_different: bool | None, alone: float) -> tuple[Word, str]:
+    def _word(self, pair: Pair, is_different: bool | None, alone: float) -> tuple[Word, str]:
         tolerated = self.within.get(pair.number, self.within.get(""))
         is_within = tolerated is not None and self._is_within(pair, tolerated, alone)
         if is_different is None:
@@ -413,7 +397,7 @@ class _Comparing:
             return Word.UNDECIDED, f"the change may be larger than the {tolerated:g} tolerated"
         return Word.SAME, ""
 
-    def _is_within(self, pair: _Pair, tolerated: float, alone: float) -> bool:
+    def _is_within(self, pair: Pair, tolerated: float, alone: float) -> bool:
         """Whether the change is within what is tolerated, all comparisons together."""
         scales = [
             normal_quantile(1 - alone) / normal_quantile(level)
@@ -460,41 +444,3 @@ def _nothing_common(
             parts.append(f"{name} {first}")
         told.append(f"{side.name} asks {'; '.join(parts)}")
     return f"nothing is asked by both: {'. '.join(told)}. Points are matched by these names"
-
-
-def _pair(
-    number: str,
-    asked: Asked,
-    estimates: tuple[Estimate, Estimate],
-    shots: tuple[int, int],
-    two: tuple[Histogram, Histogram],
-) -> _Pair:
-    is_two_valued = len({value for one in two for value, n in one.items() if n}) <= 2
-    smallest = smallest_p(tuple(sorted(shots)), two_valued=is_two_valued)
-    return _Pair(number, asked, *estimates, shots, homogeneity_p(two), smallest)
-
-
-def _of_outcomes(asked: Asked, mine: Counts, others: Counts, analysis: Analysis) -> _Pair:
-    """Compare the outcomes: of those told apart, the one that differs most clearly."""
-    ours, theirs = mine.to_dict(), others.to_dict()
-    shots = mine.shots, others.shots
-    both = {bits: ours.get(bits, 0) + theirs.get(bits, 0) for bits in {*ours, *theirs}}
-    told_apart = sorted(both, key=lambda bits: (-both[bits], bits))[:MOST_OUTCOMES]
-    tests = []
-    for bits in told_apart:
-        ones = ours.get(bits, 0), theirs.get(bits, 0)
-        two = [{1.0: n, 0.0: total - n} for n, total in zip(ones, shots, strict=True)]
-        tests.append((homogeneity_p(two), bits, ones))
-    p_value, bits, ones = min(tests)
-    level = analysis.intervals.level
-    here, there = (wilson(n, total, level) for n, total in zip(ones, shots, strict=True))
-    ways = len(told_apart)
-    smallest = min(1.0, ways * smallest_p(tuple(sorted(shots))))
-    return _Pair(f"P({bits})", asked, here, there, shots, min(1.0, ways * p_value), smallest)
-
-
-def _are_equal(mine: Mapping[str, Counts], others: Mapping[str, Counts]) -> bool:
-    """Whether the same settings have the same counts."""
-    return mine.keys() == others.keys() and all(
-        one.to_dict() == others[id_].to_dict() for id_, one in mine.items()
-    )

@@ -123,6 +123,7 @@ class Side:
         level: Of its intervals.
         assumed: What is taken for granted, for the file does not tell; "" for nothing.
         texts: Content of a circuit -> its text, where these are told.
+        asked_as: What is asked under a name for this comparison -> as the side itself has it.
         analysis: What its numbers mean; None where an exported file does not tell.
         facts: Dotted name -> what is known of it beside its numbers.
     """
@@ -135,10 +136,15 @@ class Side:
     facts: Mapping[str, Any]
     assumed: str = ""
     texts: Mapping[str, str] = field(default_factory=dict)
+    asked_as: Mapping[Asked, Asked] = field(default_factory=dict)
+
+    def own(self, asked: Asked) -> Asked:
+        """What is asked, as the side itself has it."""
+        return self.asked_as.get(asked, asked)
 
     def analysis_at(self, asked: Asked) -> Analysis | None:
         """What its numbers mean at a point."""
-        return None if self.analysis is None else self.analysis.at(asked.values)
+        return None if self.analysis is None else self.analysis.at(self.own(asked).values)
 
     @property
     def differs_in_shots(self) -> bool:

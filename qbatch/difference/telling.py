@@ -10,7 +10,9 @@ from qbatch.difference.circuits import ChangedCircuit
 from qbatch.difference.facts import differing
 from qbatch.difference.judging import Difference, NumberChange, Word
 from qbatch.difference.sides import Asked
-from qbatch.report.numbers import count_of, interval, p_text, with_error
+from qbatch.difference.standing import Standing, standings
+from qbatch.notation import listed
+from qbatch.report.numbers import count_of, interval, p_text, plain, with_error
 from qbatch.result import Estimate
 
 #: Points told of each number, and of each side alone.
@@ -28,17 +30,18 @@ def lines(found: Difference) -> Iterator[tuple[str, str]]:
     The word is "" where a line has none; of a line of a circuit it is "-", "+" or "…", as that
     begins.
     """
-    here, there = found.sides
-    yield "", f"A  {here.name}: {count_of(len(here.told), 'measured point')}"
-    yield "", f"B  {there.name}: {count_of(len(there.told), 'measured point')}"
+    order = list(standings(found))
+    yield from (("", line) for line in head(found))
     yield from (("", f"   {side.assumed}") for side in found.sides if side.assumed)
     yield from (("", line) for line in _facts(found))
     yield from _circuits(found)
     compared = len({one.asked for one in found.changes})
+    points = count_of(compared, "pair" if found.values else "point")
+    where = f"{points} of points" if found.values else f"{points} that both have"
     yield (
         "",
-        f"{count_of(len(found.changes), 'comparison')} at {count_of(compared, 'point')} that both "
-        f"have; all together {found.error_rate:.3g} chance of any false alarm (Holm)",
+        f"{count_of(len(found.changes), 'comparison')} at {where}; all together "
+        f"{found.error_rate:.3g} chance of any false alarm (Holm)",
     )
     if found.alike:
         yield (
@@ -47,12 +50,27 @@ def lines(found: Difference) -> Iterator[tuple[str, str]]:
             "same shots; another seed draws others",
         )
     for number, changes in found.numbers.items():
-        yield from _number(number, changes, found.name)
+        if ordered := [one for one in order if one.number == number]:
+            yield next(iter(_number(number, changes, found.name)))
+            yield from _order(ordered)
+        else:
+            yield from _number(number, changes, found.name)
     for number, why in found.left_out.items():
         yield "", f"           {number} {why}"
     for side, only in zip("AB", found.only, strict=True):
         if only:
-            yield "", f"only in {side}: {_asked(only)}"
+            where = "measured with one alone" if found.values else f"only in {side}"
+            yield "", f"{where}: {_asked(only)}"
+
+
+def head(found: Difference) -> list[str]:
+    """Say what is compared."""
+    here, there = found.sides
+    if len(found.values) > 2:
+        values = listed([*map(plain, found.values)])
+        return [f"{here.name}: the {len(found.values)} values of {found.axis}: {values}"]
+    sides = zip("AB", (here, there), strict=True)
+    return [f"{n}  {side.name}: {count_of(len(side.told), 'measured point')}" for n, side in sides]
 
 
 def _facts(found: Difference) -> Iterator[str]:
@@ -111,6 +129,13 @@ def _number(
         yield "", f"           and {len(notable) - MOST_TOLD} more: --json has them"
 
 
+def _order(standings: Sequence[Standing]) -> Iterator[tuple[str, str]]:
+    for one in standings[:MOST_TOLD]:
+        yield "", f"           {one}"
+    if len(standings) > MOST_TOLD:
+        yield "", f"           and {len(standings) - MOST_TOLD} more: --json has them"
+
+
 def sentence(one: NumberChange, name: Callable[[Asked], str]) -> str:
     """One comparison in a line, its point as `name` has it."""
     number = f"{one.number} " if one.number.startswith("P(") else ""
@@ -145,7 +170,8 @@ def as_json(found: Difference) -> dict[str, Any]:
             for name, one, other in differing(here.facts, there.facts)
         ],
         "circuits": [_circuit(one) for one in found.circuits],
-        "changes": [_change(one) for one in found.changes],
+        "changes": [_change(one, found) for one in found.changes],
+        "standings": [_standing(one) for one in standings(found)],
         "only": {
             side: [_point(asked) for asked in only]
             for side, only in zip("ab", found.only, strict=True)
@@ -164,10 +190,17 @@ def _circuit(one: ChangedCircuit) -> dict[str, Any]:
     }
 
 
-def _change(one: NumberChange) -> dict[str, Any]:
+def _standing(one: Standing) -> dict[str, Any]:
+    order = [{"at": value, **_estimate(each)} for value, each in one.estimates.items()]
+    return {"number": one.number, "where": one.where, "order": order, "apart": one.apart}
+
+
+def _change(one: NumberChange, found: Difference) -> dict[str, Any]:
+    own = [side.own(one.asked).values.get(found.axis) for side in found.sides]
     return {
         "number": one.number,
         **_point(one.asked),
+        **({"pair": own} if found.axis else {}),
         "verdict": one.word.value,
         "reason": one.reason,
         "a": _estimate(one.here),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 from pathlib import Path
 from xml.etree import ElementTree
@@ -101,6 +102,15 @@ def test_exports_and_commits_of_them_are_compared_as_runs_are(
         (["runs/pair", "runs/pair", "--within", "x=y"], 2, "'x=y' is none; write a number"),
         (["runs/pair", "runs/pair", "--within", "q=1"], 2, "a tolerance is given for 'q'"),
         (["runs/pair", "runs/pair", "--error-rate", "0"], 2, "error-rate"),
+        (["runs/pair"], 2, "name B, or what to compare within A, as --between backend"),
+        (["runs/pair", "runs/pair", "--between", "backend"], 2, "leave out B and --map"),
+        (["runs/pair", "--between", "backend"], 2, "backend has one value only, sim"),
+        (["runs/pair", "runs/pair", "--map", "sim"], 2, "'sim' is no pair; write a backend of A"),
+        (
+            ["runs/pair", "runs/pair", "--map", "sim=x"],
+            2,
+            "runs/pair has no backend 'x'; it has sim",
+        ),
     ],
 )
 def test_a_mistake_is_told_with_its_place(
@@ -206,3 +216,29 @@ analysis: {observables: {e: 0.5 X0 X1 - 0.5 Y0 Y1}}
     (one,) = found.json["changes"]
     assert one["number"] == "e"
     assert one["change"] == pytest.approx(0.6**2 - 0.98**2, abs=0.1)
+
+
+def test_backends_of_one_run_are_compared_with_each_other(
+    done: Path, qbatch: Call, tmp_path: Path
+) -> None:
+    noisy = [f"  {name}: {{provider: local, noise: {{readout: {e}}}}}\n" for name, e in NOISES]
+    text = MANIFEST.replace("sweep:", "".join([*noisy, "sweep:"])).replace("[10, 20, 40]", "[400]")
+    (tmp_path / "pair.yaml").write_text(text)
+    assert qbatch("run", done, "--no-report").code == 0
+    said = qbatch("diff", "runs/pair", "--between", "backend", "-o", "page.html")
+    assert said.code == 5
+    head, compared, *lines = said.out.splitlines()
+    assert head == "runs/pair: the 3 values of backend: sim, worse, worst"
+    assert compared.startswith("6 comparisons at 3 pairs of points;")
+    assert any(re.match(r" +sim 1 > worse 0\.\S+ > worst -?0\.\S+$", line) for line in lines)
+    assert "<td>sim 1 &gt; worse 0." in Path("page.html").read_text()
+    found = qbatch("diff", done, "--between=backend", "--json").json
+    pairs = [one["pair"] for one in found["changes"] if one["number"] == "zz"]
+    assert pairs == [["sim", "worse"], ["sim", "worst"], ["worse", "worst"]]
+    mapped = qbatch("diff", done, "runs/pair", "--map", "sim=worst").out
+    assert "targets.sim → worst" not in mapped
+    assert "zz  (1 changed, 1 same" in mapped
+
+
+#: Backends beside the exact one, and how often they misread a bit.
+NOISES = (("worse", 0.2), ("worst", 0.5))

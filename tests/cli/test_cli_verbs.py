@@ -180,7 +180,7 @@ def test_the_next_command_of_an_example_fits_it(qbatch: Callable[..., Any]) -> N
 def test_examples_are_listed_with_what_each_shows(qbatch: Callable[..., Any]) -> None:
     said = qbatch("init", "--example", "list")
     assert [line.split()[0] for line in said.out.splitlines()] == examples()
-    assert "  t1                Decay of an excited qubit, and its time by a fit.\n" in said.out
+    assert re.search(r"^  t1 +Decay of an excited qubit, and its time by a fit\.$", said.out, re.M)
     assert not list(Path().iterdir())
 
 

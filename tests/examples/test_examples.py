@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from itertools import product
 from math import atan2, cos, exp, hypot, log, pi, remainder, sin, sqrt
 from pathlib import Path
@@ -22,6 +24,7 @@ from qbatch.across import read_across
 from qbatch.cli import main
 from qbatch.report import Overview
 from qbatch.report.rows import Columns
+from tests.emulated import emulating
 
 MANIFESTS = Path(__file__).parents[2] / "manifests"
 
@@ -56,6 +59,20 @@ def clouds(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         server.wait(30)
 
 
+@contextmanager
+def devices(copy: Path) -> Iterator[None]:
+    """Emulated clouds, each with machines of another quality, and what leads to them."""
+    faults = str(copy / "faults" / "devices.yaml")
+    folder = copy / "devices"
+    folder.mkdir()
+    serving = emulating(folder, "all", "--queue-s", "0.2", "--faults", faults)
+    with serving as variables, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("QBATCH_STATE_DIR", str(folder))
+        for name, value in variables.items():
+            patch.setenv(name, value)
+        yield
+
+
 @pytest.fixture(scope="module")
 def done(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Open:
     """Run a manifest once, in a copy of manifests/, its report included, and open the run."""
@@ -67,8 +84,9 @@ def done(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureReques
         if not folder.exists():
             if "clouds" in name:
                 request.getfixturevalue("clouds")
-            arguments = ["--trust", "--yes", f"--out={folder}"]
-            assert main(["run", str(copy / f"{name}.yaml"), *arguments]) == 0
+            command = ["run", f"{copy / name}.yaml", "--trust", "--yes", f"--out={folder}"]
+            with devices(copy) if name == "device_comparison" else nullcontext():
+                assert main(command) == 0
         return open_run(folder)
 
     return open_done
@@ -107,7 +125,7 @@ def test_every_manifest_says_what_to_expect_and_is_tested_here(path: Path) -> No
 
 
 #: Of those that take seconds, the checks too are left to the slow proofs.
-LONG = ("five_clouds", "ghz_fidelity", "ghz_noise", "lih_energy", "rb_decay")
+LONG = ("device_comparison", "five_clouds", "ghz_fidelity", "ghz_noise", "lih_energy", "rb_decay")
 
 
 @pytest.mark.parametrize(
@@ -475,6 +493,34 @@ def test_two_clouds_and_the_simulator_measure_the_same_physics(done: Open) -> No
     run = done("two_clouds")
     assert {point.backend for point in run} == {"sim", "oqc", "ionq"}
     all_agree_on_the_turned_qubit(run)
+
+
+#: Emulated device -> probability with which a gate on two of its qubits depolarizes them.
+DEVICES = {
+    "sim": 0,
+    "forte": 0.02,
+    "rensselaer": 0.05,
+    "garnet": 0.09,
+    "toshiko": 0.14,
+    "aria": 0.2,
+}
+
+
+@pytest.mark.slow
+def test_diff_puts_six_devices_in_the_order_of_their_noise(
+    done: Open, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = done("device_comparison")
+    law = {name: 1 - p for name, p in DEVICES.items()}
+    holds_everywhere(estimates(run, "ends"), lambda v: law[v["backend"]] ** (v["n"] - 1))
+    capsys.readouterr()
+    assert main(["diff", str(run.folder), "--between", "backend", "--json"]) == 5
+    found = json.loads(capsys.readouterr().out)
+    assert len(found["changes"]) == 15 * 3
+    *_, largest = found["standings"]
+    assert largest["where"] == "n=6"
+    assert [one["at"] for one in largest["order"]] == [*DEVICES]
+    assert largest["apart"] == [True] * 5
 
 
 @pytest.mark.slow
