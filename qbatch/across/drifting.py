@@ -179,7 +179,7 @@ def _followed(
     ran: dict[str, list[tuple[Any, dict[str, Value]]]] = {}
     for point in run:
         if point.backend in backends:
-            own = {"circuit": point.circuit, "shots": point.shots, **point.parameters}
+            own = {"circuit": point.circuit, "shots": point.sampled, **point.parameters}
             of_jobs = [moments[job.ordinal] for job in point.jobs if job.ordinal in moments]
             if of_jobs:
                 ran.setdefault(point.backend, []).append((min(of_jobs), own))

@@ -15,6 +15,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from qbatch.archive.drifting import check_drift
 from qbatch.errors import QbatchError
 from qbatch.exchange.archived.checking import check_files, check_jobs, id_problem
 from qbatch.exchange.archived.contents import (
@@ -82,6 +83,7 @@ def verify(path: Path) -> Verified:
     if JOBS in archive.files:  # an earlier qbatch kept none
         jobs = read_jobs(archive)
         found.findings += check_jobs(archive, jobs, settings)
+        found.findings += check_drift(archive, jobs, manifest)
     return found
 
 

@@ -78,6 +78,7 @@ from qbatch.circuit.installed import load_installed, offered
 from qbatch.errors import CircuitError, ExtraError, Place, ReportError, SelectionError
 from qbatch.exchange.column_rows import COLUMNS_OF_COLUMNS, column_rows
 from qbatch.exchange.csv_rows import CsvRows, cell
+from qbatch.exchange.reference_rows import reference_facts
 from qbatch.exchange.reused_rows import REUSED_COLUMNS, reused_facts, reused_jobs
 from qbatch.manifest.columns import FIGURES
 from qbatch.notation import did_you_mean, visible
@@ -295,8 +296,8 @@ def _write_json(run: Run, file: IO[str]) -> None:
         }
         file.write((",\n" if number else "\n") + json.dumps(told, ensure_ascii=False))
     file.write("\n]")
-    for name, others in reused_facts(run).items():
-        file.write(f', "{name}": {json.dumps(others, ensure_ascii=False)}')
+    for name, facts_of in (*reference_facts(run).items(), *reused_facts(run).items()):
+        file.write(f', "{name}": {json.dumps(facts_of, ensure_ascii=False)}')
     file.write("}\n")
 
 

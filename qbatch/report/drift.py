@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from html import escape
 from itertools import pairwise
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from qbatch.result.estimate import wilson
 
@@ -28,6 +28,7 @@ class HasReferences(Protocol):
     """A run that may have references (`snapshot.Run`)."""
 
     def drift(self) -> Sequence[Drifting]: ...
+    def references(self) -> Iterator[Any]: ...
 
 
 def rows_of(found: Sequence[Drifting]) -> list[tuple[str, ...]]:

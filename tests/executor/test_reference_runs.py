@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import pytest
 
 import qbatch
 from qbatch.across.drifting import Drifting
+from qbatch.archive import verify, write_archive
 from qbatch.emulators.drift import read_course
 from qbatch.executor import Options
 from qbatch.executor.rehearsal import rehearse
@@ -18,6 +20,7 @@ from qbatch.plan import expand
 from qbatch.providers import Surroundings
 from qbatch.report.writing import render
 from qbatch.snapshot import Run
+from tests.executor.test_reuse_archives import forged
 
 CLOUDS = {
     "toshiko": "{provider: oqc, target: 'qpu:uk:1:12345', limits: {in_flight: 1}}",
@@ -73,6 +76,46 @@ def test_a_jump_is_seen_where_it_is_and_an_order_that_follows_time_is_warned_of(
     assert "theta goes along with time on toshiko" in lines
     assert '<section id="drift">' in page
     assert "<title>The reference over time on toshiko</title>" in page
+
+
+def test_an_archive_tells_drift_anew_and_one_changed_count_is_found(tmp_path: Path) -> None:
+    with played(tmp_path, f"toshiko: {CLOUDS['toshiko']}", "as-written", JUMP) as run:
+        write_archive(run, tmp_path / "a.zip")
+        (told,) = [each.facts() for each in run.drift()]
+    whole = verify(tmp_path / "a.zip")
+    assert whole.findings == []
+    assert json.loads(whole.archive.files["results.json"])["drift"] == [told]
+
+    def move(counts: dict[str, int]) -> None:
+        counts["01"], counts["00"] = counts["01"] - 1, counts.get("00", 0) + 1
+
+    def of_results(files: dict[str, bytes]) -> None:
+        facts = json.loads(files["results.json"])
+        move(facts["references"][3]["counts"])
+        files["results.json"] = json.dumps(facts).encode()
+
+    def of_jobs(files: dict[str, bytes]) -> None:
+        facts = json.loads(files["jobs.json"])
+        move(next(job["counts"] for job in facts["jobs"] if job["point"].endswith("#4")))
+        files["jobs.json"] = json.dumps(facts).encode()
+
+    def of_both(files: dict[str, bytes]) -> None:
+        of_results(files)
+        of_jobs(files)
+
+    def of_what_is_told(files: dict[str, bytes]) -> None:
+        facts = json.loads(files["results.json"])
+        facts["drift"][0]["confounded"] = {}
+        files["results.json"] = json.dumps(facts).encode()
+
+    for change, where in (
+        (of_results, "jobs.json: reference:ref,backend=toshiko#4"),
+        (of_jobs, "jobs.json: reference:ref,backend=toshiko#4"),
+        (of_both, "results.json: drift: toshiko"),
+        (of_what_is_told, "results.json: drift: toshiko"),
+    ):
+        found = verify(forged(tmp_path / "a.zip", change, tmp_path / "b.zip"))
+        assert where in [each.where for each in found.findings]
 
 
 def test_nothing_is_seen_of_a_steady_machine_and_of_an_interleaved_sweep(tmp_path: Path) -> None:

@@ -28,11 +28,11 @@ def check_files(archive: Archive) -> Iterator[Finding]:
             yield Finding(name, "was changed since it was archived: its SHA-256 is another one")
 
 
-def id_problem(setting: ArchivedPoint, file: str = RESULTS) -> Iterator[Finding]:
+def id_problem(setting: ArchivedPoint) -> Iterator[Finding]:
     """See that an id is that of what was run."""
     if setting.has_shots_axis is None:
         said = "its id is not that of its circuit, backend and parameters"
-        yield Finding(f"{file}: {setting.name}", said)
+        yield Finding(f"{RESULTS}: {setting.name}", said)
 
 
 def check_jobs(
@@ -51,8 +51,8 @@ def check_jobs(
     for setting in settings:
         yield from _check_setting(setting, by_id.pop(setting.id, []))
     problems: list[Finding] = []
-    for reference in references_of(archive, by_id, problems):
-        yield from id_problem(reference, JOBS)
+    for reference in references_of(archive, problems):
+        yield from id_problem(reference)
         yield from _check_setting(reference, by_id.pop(reference.id, []))
     yield from problems
     for jobs in by_id.values():

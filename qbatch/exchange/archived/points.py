@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from qbatch.circuit import Circuit, open_circuit
 from qbatch.errors import QbatchError, SelectionError
-from qbatch.exchange.archived.contents import JOBS, POINTS, RESULTS, SETTINGS
+from qbatch.exchange.archived.contents import POINTS, RESULTS, SETTINGS
 from qbatch.exchange.archived.reading import Archive
 from qbatch.manifest.models import Circuit as CircuitSpec
 from qbatch.plan.identity import canonical_text, id_of
-from qbatch.result import Counts, pool
-
-if TYPE_CHECKING:
-    from qbatch.exchange.archived.jobs import ArchivedJob
+from qbatch.result import Counts
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,42 +119,24 @@ def points_of(archive: Archive, findings: list[Finding]) -> Iterator[list[Archiv
     )
 
 
-def references_of(
-    archive: Archive, jobs: Mapping[str, Sequence[ArchivedJob]], findings: list[Finding]
-) -> Iterator[ArchivedPoint]:
-    """Yield the references of an archive; those that cannot be read are findings.
-
-    Args:
-        archive: That keeps them.
-        jobs: Id -> its jobs, which have their counts.
-        findings: What is wrong is put there.
-    """
+def references_of(archive: Archive, findings: list[Finding]) -> Iterator[ArchivedPoint]:
+    """Yield the references of an archive; those that cannot be read are findings."""
     circuits: dict[str, Circuit] = {}
     settings, facts = archive.json(SETTINGS), archive.json(POINTS)
-    for id_, own in facts.items():
-        if not (isinstance(own, dict) and own.get("reference")):
-            continue
-        where = f"{JOBS}: {own['reference']}"
-        if id_ not in jobs:
-            findings.append(Finding(where, "has no job with its counts"))
-            continue
-        (job, *more) = jobs[id_]
-        counts = job.counts if not more else pool([each.measured for each in jobs[id_]]).to_dict()
-        fields = {
-            "id": id_,
-            "point": job.point,
-            "circuit": job.circuit,
-            "parameters": {},
-            "shots": job.shots,
-            "counts": counts,
-            "estimates": {},
-        }
+    left = {id_ for id_, own in facts.items() if isinstance(own, dict) and own.get("reference")}
+    results = archive.json(RESULTS)
+    told = results.get("references") or [] if isinstance(results, dict) else []
+    for number, fields in enumerate(told):
+        where = f"{RESULTS}: references[{number}]"
         try:
-            yield _point(archive, fields, own, settings, circuits)
+            own = {**fields, "parameters": {}, "estimates": {}}
+            yield _point(archive, own, facts[own["id"]], settings, circuits)
+            left.discard(own["id"])
         except QbatchError as error:
             findings.append(Finding(where, str(error)))
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             findings.append(Finding(where, f"is no reference: {type(error).__name__}: {error}"))
+    findings += (Finding(POINTS, f"{id_[:12]} has no counts in {RESULTS}") for id_ in sorted(left))
 
 
 def _point(
