@@ -307,7 +307,9 @@ def test_no_other_room_says_a_word_of_one_providers() -> None:
         f"{file.relative_to(PACKAGE)}:{node.lineno}: {node.value}"
         for file in sorted(PACKAGE.rglob("*.py"))
         if part_of(file) not in {"providers", "emulators"}
-        for node in ast.walk(ast.parse(file.read_text("utf-8")))
+        for text in [file.read_text("utf-8")]
+        if any(word in text for word in words)
+        for node in ast.walk(ast.parse(text))
         if isinstance(node, ast.Constant) and node.value in words
     ]
     assert [one for one in said if not one.startswith("exchange/oqc/")] == []

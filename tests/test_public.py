@@ -78,13 +78,14 @@ SAID = re.compile(r"deprecated since qbatch (\d+\.\d+), gone in (\d+\.\d+): writ
 def deprecated() -> Iterator[tuple[str, str]]:
     """(place, what is said) of everything in the package that is marked as going."""
     for file in sorted(SOURCE.parent.rglob("*.py")):
-        for node in ast.walk(ast.parse(file.read_text("utf-8"))):
+        text = file.read_text("utf-8")
+        for node in ast.walk(ast.parse(text)) if "@deprecated(" in text else ():
             decorators = getattr(node, "decorator_list", ())
             for each in decorators:
                 if isinstance(each, ast.Call) and getattr(each.func, "id", "") == "deprecated":
-                    text = each.args[0]
-                    assert isinstance(text, ast.Constant)
-                    yield f"{file.name}:{each.lineno}", str(text.value)
+                    told = each.args[0]
+                    assert isinstance(told, ast.Constant)
+                    yield f"{file.name}:{each.lineno}", str(told.value)
 
 
 def minor(version: str) -> tuple[int, int]:

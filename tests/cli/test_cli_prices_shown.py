@@ -18,6 +18,7 @@ def bill(entries: list[dict[str, Any]], unit: str) -> float:
     return sum(each["price"] for each in entries if each["unit"] == unit)
 
 
+@pytest.mark.slow
 def test_plan_shows_what_this_call_would_add_and_nothing_after_all_was_bought(
     qbatch: Call, clouds: Any, two_clouds: Path, ledger: Ledger
 ) -> None:

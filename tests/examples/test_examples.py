@@ -125,7 +125,15 @@ def test_every_manifest_says_what_to_expect_and_is_tested_here(path: Path) -> No
 
 
 #: Of those that take seconds, the checks too are left to the slow proofs.
-LONG = ("device_comparison", "five_clouds", "ghz_fidelity", "ghz_noise", "lih_energy", "rb_decay")
+LONG = (
+    "device_comparison",
+    "five_clouds",
+    "ghz_fidelity",
+    "ghz_noise",
+    "lih_energy",
+    "rb_decay",
+    "two_clouds",
+)
 
 
 @pytest.mark.parametrize(

@@ -109,7 +109,7 @@ def play_episode(folder: Path, ledger: Ledger, episode: Episode, max_jobs: int) 
         play(folder, PLAN, cloud, beside=[stop_later])
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(st.lists(EPISODES, max_size=4), st.sampled_from([1, 2, 5]))
 def test_whatever_happens_each_point_is_bought_once_and_completed(
     episodes: list[Episode], max_jobs: int

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from qbatch.emulators.noise import Noise
 from qbatch.executor import Options
 from qbatch.executor.rehearsal import rehearse
@@ -15,6 +17,7 @@ from qbatch.snapshot import Run
 from tests.executor.test_zne_on_clouds import CLOUDS, manifest
 
 
+@pytest.mark.slow
 def test_twirled_numbers_are_those_of_every_cloud(tmp_path: Path) -> None:
     analysis = {"observables": {"zz": "Z0 Z3"}, "mitigation": {"twirl": {"n": 16}}}
     plan = expand(manifest(CLOUDS, analysis=analysis, shots=3200))

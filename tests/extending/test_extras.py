@@ -14,6 +14,7 @@ import qbatch
 from qbatch.cli import main
 from qbatch.errors import SourceErrors
 from qbatch.report import render
+from tests.daily import mostly_slow
 
 PACKAGE = Path(__file__).parent / "toy_extras"
 
@@ -104,14 +105,20 @@ def widest(run):
 
 @pytest.mark.parametrize(
     ("gives", "told"),
-    [
-        ("1 / 0", "ZeroDivisionError: division by zero"),
-        ("{}", "it is a dict, not a qbatch.Section"),
-        ("qbatch.Section('x', rows=[('a',)])", "a row has not one text for each column"),
-        ("qbatch.Section('x', head=('a',), rows=[1, 2])", "its table cannot be read: TypeError"),
-        ("qbatch.Section('x', head=None)", "its table cannot be read: TypeError"),
-        ("qbatch.Section('x', head='a', rows=((1 / 0,) for _ in 'a'))", "ZeroDivisionError"),
-    ],
+    mostly_slow(
+        [
+            ("1 / 0", "ZeroDivisionError: division by zero"),
+            ("qbatch.Section('x', head='a', rows=((1 / 0,) for _ in 'a'))", "ZeroDivisionError"),
+            ("{}", "it is a dict, not a qbatch.Section"),
+            ("qbatch.Section('x', rows=[('a',)])", "a row has not one text for each column"),
+            (
+                "qbatch.Section('x', head=('a',), rows=[1, 2])",
+                "its table cannot be read: TypeError",
+            ),
+            ("qbatch.Section('x', head=None)", "its table cannot be read: TypeError"),
+        ],
+        daily=2,
+    ),
 )
 def test_what_fails_says_where_and_the_rest_of_the_report_stands(
     install: Install,

@@ -37,6 +37,7 @@ def call(tmp_path: Path):
     return run
 
 
+@pytest.mark.slow
 def test_the_workflow_does_what_it_says(call, tmp_path: Path) -> None:
     install, *commands = steps()
     assert install == "pip install qbatch"

@@ -86,6 +86,7 @@ def words(number: int) -> list[tuple[str, float]]:
     return [(format(k, "017b").replace("0", "X").replace("1", "Y"), 0.1) for k in range(number)]
 
 
+@pytest.mark.slow
 def test_a_hundred_thousand_terms_are_read_and_more_are_refused_with_the_figure(
     tmp_path: Path,
 ) -> None:

@@ -94,6 +94,7 @@ def test_a_strangers_function_does_not_run(
     assert not Path("ran").exists()
 
 
+@pytest.mark.slow
 def test_a_run_is_read_without_the_code_it_was_made_by(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

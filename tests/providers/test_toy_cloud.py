@@ -96,6 +96,7 @@ def test_its_options_are_checked_at_their_line_and_stand_in_the_schema(
     assert options["priority"]["description"] == "From 1, which waits longest, to 9."
 
 
+@pytest.mark.slow
 def test_a_manifest_runs_there_and_a_lost_answer_buys_nothing_again(
     installed: Path, tmp_path: Path
 ) -> None:

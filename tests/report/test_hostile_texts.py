@@ -70,6 +70,7 @@ def test_no_text_makes_markup_or_a_link_of_markdown(pages: dict[str, Path]) -> N
     assert hostile["code_inline"] == harmless["code_inline"]
 
 
+@pytest.mark.slow
 def test_every_row_of_a_markdown_table_has_the_columns_of_its_head(pages: dict[str, Path]) -> None:
     text = (pages["hostile"] / "report.md").read_text("utf-8")
     tables = re.findall(r"(?m)(?:^\|.*\n)+", FENCED.sub("", text))

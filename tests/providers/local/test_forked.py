@@ -87,6 +87,7 @@ def test_what_libraries_read_as_they_are_loaded_has_a_process_of_its_own(
     assert b"OMP_DYNAMIC=true" in Path(f"/proc/{other}/environ").read_bytes()
 
 
+@pytest.mark.slow
 def test_a_process_that_forks_workers_and_is_killed_is_replaced_and_takes_them_along() -> None:
     async def main() -> None:
         process = Process()
