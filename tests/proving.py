@@ -17,6 +17,11 @@ T = TypeVar("T")
 PATIENCE = float(os.environ.get("QBATCH_PROOF_TIME", "1"))
 
 
+def patiently(cases: int) -> int:
+    """How many cases a proof has whose time cannot be looked at meanwhile."""
+    return max(1, round(cases * PATIENCE))
+
+
 class Allowance:
     """Seconds, from now on."""
 

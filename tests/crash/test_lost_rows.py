@@ -27,7 +27,7 @@ from tests.crash import mutating, played_runs
 from tests.crash.played_runs import Played
 from tests.executor.fake_drivers import Ledger, play
 
-FEW, SHARE, SHARES = 30, 100, 4
+FEW, SHARE, SHARES = 12, 50, 4
 
 
 @pytest.fixture(scope="module")

@@ -23,7 +23,7 @@ from tests.crash.experiments import SHOTS, expected
 PENDING, TERMINATED = 9, 143
 
 #: Pairs of the everyday run, of each slow test, and how many slow tests there are.
-FEW, SHARE, SHARES = 1, 10, 5
+FEW, SHARE, SHARES = 1, 5, 5
 
 
 @pytest.fixture(scope="module")

@@ -33,9 +33,10 @@ from qbatch.snapshot.recovery.repair import Verdict, repair
 from tests.crash import mutating, played_runs
 from tests.crash.played_runs import Played, read_all
 from tests.executor.fake_drivers import FakeCloud, Ledger, lost_before, plan_of, play
+from tests.proving import for_a_while
 
-#: Cases of the everyday run, of each slow test, and how many slow tests there are.
-FEW, SHARE, SHARES = 20, 75, 16
+#: Cases of a sample; of each slow test, at most, and at least in `SHARE_S`; and how many of these.
+FEW, SHARE, LEAST, SHARE_S, SHARES = 20, 75, 20, 5.0, 16
 
 #: Name -> how it is played, and what happens to it.
 RUNS: Mapping[str, tuple[Callable[[Path], Played], Mapping[mutating.Mutation, int]]] = {
@@ -330,7 +331,8 @@ def test_a_job_at_its_provider_is_never_bought_again_whatever_row_of_it_is_lost(
 def test_damaged_folders_are_mended_or_refused_and_never_believed(
     share: int, do_case: Callable[[int], Case]
 ) -> None:
-    judge([do_case(FEW + share * SHARE + nth) for nth in range(SHARE)])
+    numbers = range(FEW + share * SHARE, FEW + (share + 1) * SHARE)
+    judge([do_case(number) for number in for_a_while(numbers, LEAST, SHARE_S)])
 
 
 def main(numbers: Sequence[int]) -> None:

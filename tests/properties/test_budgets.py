@@ -23,8 +23,9 @@ from qbatch.errors import OverBudget
 from qbatch.manifest import parse_manifest
 from tests.fuzz.whole_runs import TARGETS, Clouds
 from tests.properties.priced import EVERYDAY, SWITCHES, UNITS
+from tests.proving import patiently
 
-DEEP = settings(EVERYDAY, max_examples=15)
+DEEP = settings(EVERYDAY, max_examples=patiently(8))
 
 #: Rounding of sums.
 SLACK = 1e-6

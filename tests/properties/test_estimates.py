@@ -30,8 +30,9 @@ from qbatch.manifest import parse_manifest
 from qbatch.plan.pricing.offer import Offer
 from tests.fuzz.whole_runs import Clouds
 from tests.properties.priced import EVERYDAY, SWITCHES
+from tests.proving import patiently
 
-DEEP = settings(EVERYDAY, max_examples=25)
+DEEP = settings(EVERYDAY, max_examples=patiently(10))
 
 #: Cloud -> backends that are bought at: target and options.
 BACKENDS = {

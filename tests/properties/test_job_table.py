@@ -28,6 +28,7 @@ from qbatch.job import FINAL, IN_FLIGHT, MOVES, CompositeJob, Job, JobState
 from qbatch.purchase import CompositeEvent, Event
 from qbatch.result import Counts
 from qbatch.snapshot import JobRow, NewResult, Run, Snapshot, StoredPoint
+from tests.proving import patiently
 
 KEYS = [hashlib.sha256(bytes([n])).hexdigest() for n in range(3)]
 POINTS = st.sampled_from(KEYS)
@@ -342,5 +343,5 @@ TestJobTable.settings = settings(max_examples=15, stateful_step_count=25, deadli
 @pytest.mark.slow
 def test_the_table_holds_through_longer_histories() -> None:
     case = type("Longer", (JobTable,), {}).TestCase
-    case.settings = settings(max_examples=100, stateful_step_count=50, deadline=None)
+    case.settings = settings(max_examples=patiently(40), stateful_step_count=50, deadline=None)
     case("runTest").runTest()

@@ -46,12 +46,13 @@ from tests.fuzz.whole_runs import (
     manifest_of,
     purchases,
 )
+from tests.proving import patiently
 
 QUIET = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much]
 EVERYDAY = settings(
     max_examples=4, stateful_step_count=7, deadline=None, suppress_health_check=QUIET
 )
-DEEP = settings(EVERYDAY, max_examples=40, stateful_step_count=14)
+DEEP = settings(EVERYDAY, max_examples=patiently(12), stateful_step_count=14)
 
 #: How long a request is on its way there and back, seconds: a kill may fall into either.
 WAY_S = 0.05
