@@ -6,8 +6,9 @@ The public names are loaded when they are first used, so that `import qbatch` an
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import TYPE_CHECKING
+
+from qbatch.lazy import names_of
 
 if TYPE_CHECKING:
     from qbatch.api.comparing import Difference, diff
@@ -64,45 +65,25 @@ __all__ = [
     "sweep",
 ]
 
-#: Public name -> the module it lives in.
-_HOMES = {
-    "Difference": "qbatch.api.comparing",
-    "Estimate": "qbatch.result",
-    "Figure": "qbatch.report.figures",
-    "Manifest": "qbatch.manifest",
-    "NotAgreed": "qbatch.errors",
-    "NotApproved": "qbatch.errors",
-    "Offer": "qbatch.plan.pricing.offer",
-    "OverBudget": "qbatch.errors",
-    "Plan": "qbatch.plan",
-    "PointResult": "qbatch.snapshot.points",
-    "PointsFailed": "qbatch.errors",
-    "QbatchError": "qbatch.errors",
-    "Run": "qbatch.api.runs",
-    "Section": "qbatch.report.own_sections",
-    "SourceErrors": "qbatch.errors",
-    "Status": "qbatch.api.status",
-    "bits": "qbatch.result",
-    "diff": "qbatch.api.comparing",
-    "expand": "qbatch.plan",
-    "load_manifest": "qbatch.manifest",
-    "offer": "qbatch.api.running",
-    "open_run": "qbatch.api.runs",
-    "render": "qbatch.report",
-    "run": "qbatch.api.running",
-    "run_async": "qbatch.api.running",
-    "status": "qbatch.api.status",
-    "sweep": "qbatch.manifest",
-}
-
-
-def __getattr__(name: str) -> object:
-    if name not in _HOMES:
-        raise AttributeError(f"module 'qbatch' has no attribute {name!r}")
-    value: object = getattr(import_module(_HOMES[name]), name)
-    globals()[name] = value
-    return value
+__getattr__ = names_of(
+    __name__,
+    {
+        "qbatch.api.comparing": "Difference diff",
+        "qbatch.result": "Estimate bits",
+        "qbatch.report.figures": "Figure",
+        "qbatch.manifest": "Manifest load_manifest sweep",
+        "qbatch.errors": "NotAgreed NotApproved OverBudget PointsFailed QbatchError SourceErrors",
+        "qbatch.plan.pricing.offer": "Offer",
+        "qbatch.plan": "Plan expand",
+        "qbatch.snapshot.points": "PointResult",
+        "qbatch.api.runs": "Run open_run",
+        "qbatch.report.own_sections": "Section",
+        "qbatch.api.status": "Status status",
+        "qbatch.api.running": "offer run run_async",
+        "qbatch.report": "render",
+    },
+)
 
 
 def __dir__() -> list[str]:
-    return sorted([*globals(), *_HOMES])
+    return sorted({*globals(), *__all__})

@@ -9,10 +9,12 @@ from collections.abc import Iterator
 from functools import cache
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-import qbatch
+import qbatch.report
+import qbatch.snapshot
 from qbatch.providers import BUILT_IN, is_local, options_model, room_of
 
 PACKAGE = Path(qbatch.__file__).parent
@@ -45,6 +47,7 @@ LAYERS = {
     "shots": 0,
     "bases": 0,
     "collecting": 0,
+    "lazy": 0,
     "system": 0,
     "unit": 0,
     "drafts": 0,
@@ -230,14 +233,12 @@ def test_a_worker_loads_nothing_of_manifests_and_of_the_executor() -> None:
     assert loaded.isdisjoint(unused)
 
 
-def test_each_public_name_of_the_snapshot_is_where_it_is_looked_for() -> None:
-    from qbatch import snapshot
-
-    assert sorted(snapshot._HOMES) == sorted(snapshot.__all__)
-    for name in snapshot.__all__:
-        assert getattr(snapshot, name) is not None
+@pytest.mark.parametrize("room", [qbatch.report, qbatch.snapshot], ids=lambda room: room.__name__)
+def test_each_public_name_of_a_room_is_where_it_is_looked_for(room: Any) -> None:
+    for name in room.__all__:
+        assert getattr(room, name) is not None
     with pytest.raises(AttributeError, match="no attribute 'Snapshto'"):
-        _ = snapshot.Snapshto
+        _ = room.Snapshto
 
 
 def test_no_files_import_one_another_in_a_circle() -> None:

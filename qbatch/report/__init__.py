@@ -6,8 +6,9 @@ matplotlib nor jinja2, and of its own modules only those that are asked for.
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import TYPE_CHECKING
+
+from qbatch.lazy import names_of
 
 if TYPE_CHECKING:
     from qbatch.report.judging import CheckResult, Judgement, judge_run, overall
@@ -27,19 +28,12 @@ __all__ = [
     "write_report",
 ]
 
-#: Module -> its public names.
-_MODULES = {
-    "judging": ("CheckResult", "Judgement", "judge_run", "overall"),
-    "overview": ("Overview",),
-    "template": ("check_template",),
-    "writing": ("FILES", "render", "write_report"),
-}
-_HOMES = {name: module for module, names in _MODULES.items() for name in names}
-
-
-def __getattr__(name: str) -> object:
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value: object = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
-    globals()[name] = value
-    return value
+__getattr__ = names_of(
+    __name__,
+    {
+        "qbatch.report.judging": "CheckResult Judgement judge_run overall",
+        "qbatch.report.overview": "Overview",
+        "qbatch.report.template": "check_template",
+        "qbatch.report.writing": "FILES render write_report",
+    },
+)

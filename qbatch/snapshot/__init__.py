@@ -5,8 +5,9 @@ Its public names are loaded when they are first used: a plan only asks whether t
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import TYPE_CHECKING
+
+from qbatch.lazy import names_of
 
 if TYPE_CHECKING:
     from qbatch.snapshot.attempts import Attempt
@@ -70,33 +71,26 @@ __all__ = [
     "total_up",
 ]
 
-#: File of this room -> the public names that stand there.
-_NAMES = {
-    "attempts": "Attempt",
-    "composites": "StoredComposite",
-    "folders": (
-        "RUNS as_seen check_made check_owner find_run_folder is_run_folder open_run owner_of "
-        "run_folder_of set_aside"
-    ),
-    "former": "Former",
-    "held": "Held",
-    "jobs": "NewResult",
-    "ledger": "Entry Purchase Total total_up",
-    "lock": "holder_of",
-    "merging": "Merged merge",
-    "points": "PointResult jobs_of",
-    "reading": "InPart",
-    "registration": "Registered",
-    "run": "Run",
-    "schema": "JobRow StoredPart StoredPoint",
-    "store": "Snapshot",
-}
-_HOMES = {name: file for file, names in _NAMES.items() for name in names.split()}
-
-
-def __getattr__(name: str) -> object:
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value: object = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
-    globals()[name] = value
-    return value
+__getattr__ = names_of(
+    __name__,
+    {
+        "qbatch.snapshot.attempts": "Attempt",
+        "qbatch.snapshot.composites": "StoredComposite",
+        "qbatch.snapshot.folders": (
+            "RUNS as_seen check_made check_owner find_run_folder is_run_folder open_run owner_of "
+            "run_folder_of set_aside"
+        ),
+        "qbatch.snapshot.former": "Former",
+        "qbatch.snapshot.held": "Held",
+        "qbatch.snapshot.jobs": "NewResult",
+        "qbatch.snapshot.ledger": "Entry Purchase Total total_up",
+        "qbatch.snapshot.lock": "holder_of",
+        "qbatch.snapshot.merging": "Merged merge",
+        "qbatch.snapshot.points": "PointResult jobs_of",
+        "qbatch.snapshot.reading": "InPart",
+        "qbatch.snapshot.registration": "Registered",
+        "qbatch.snapshot.run": "Run",
+        "qbatch.snapshot.schema": "JobRow StoredPart StoredPoint",
+        "qbatch.snapshot.store": "Snapshot",
+    },
+)
