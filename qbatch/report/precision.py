@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +12,7 @@ from qbatch.report.numbers import p_cell
 from qbatch.report.own_sections import Section
 
 if TYPE_CHECKING:
+    from qbatch.accuracy.standing import Standing
     from qbatch.report.rows import Run
     from qbatch.result.extrapolation import Extrapolation
 
@@ -44,7 +45,19 @@ def _targets(run: Any) -> Iterator[Section]:
     ]
     more = f"\n\nand {whole(len(found) - len(shown))} more points" if len(found) > MAX_ROWS else ""
     head = ("point", "error / target", "shots", "stands")
-    yield Section("Targets", f"Asked for: {asked}.\n\nPoints: {told}.{more}", head, rows)
+    said = f"Asked for: {asked}.\n\nPoints: {told}.{_saved(found)}{more}"
+    yield Section("Targets", said, head, rows)
+
+
+def _saved(found: Sequence[Standing]) -> str:
+    from qbatch.accuracy.saving import saving_of
+
+    saving = saving_of(found)
+    if saving is None:
+        return ""
+    alike = f"as many at each point, for the same largest error, would be {whole(saving.alike)}"
+    share = f", so {100 * saving.share:.0f} % are saved" if saving.share > 0 else ""
+    return f"\n\nShots: {whole(saving.used)}; {alike}{share}."
 
 
 @dataclass(slots=True)

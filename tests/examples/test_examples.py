@@ -259,8 +259,22 @@ def test_an_adaptive_landscape_is_equally_well_known_everywhere_for_fewer_shots(
         ideal = 3 + 1.5 * sin(4 * where["beta"]) * sin(2 * where["gamma"])
         assert 0 < cut.se <= 0.06
         assert abs(cut.value - ideal) <= SIGMAS * 0.06
-    shots = [point.done for point in run]
-    assert sum(shots) < 0.7 * max(shots) * len(shots)
+
+
+def test_the_report_says_what_an_adaptive_landscape_saves(done: Open) -> None:
+    run = done("adaptive_qaoa")
+    found = [(point.done, point.estimates["cut"].se) for point in run]
+    worst = max(se for _, se in found)
+    used = sum(shots for shots, _ in found)
+    alike = max(shots * se**2 for shots, se in found) / worst**2 * len(found)
+    report = (run.folder / "report.md").read_text("utf-8")
+    told = re.search(r"Shots: (.+); as many at each point.* be (.+), so (\d+) % are saved", report)
+    assert told is not None
+    numbers = [int(re.sub(r"\D", "", each)) for each in told.groups()]
+    assert numbers[0] == used
+    assert numbers[1] == pytest.approx(alike, rel=0.01)
+    assert numbers[2] == pytest.approx(100 * (1 - used / alike), abs=1.5)
+    assert numbers[2] >= 30
 
 
 def test_two_root_two_lies_in_the_interval_of_the_ideal_chsh_value(done: Open) -> None:
