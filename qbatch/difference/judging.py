@@ -29,13 +29,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from qbatch.difference.circuits import ChangedCircuit, changed_circuits
 from qbatch.difference.pairs import Pair, are_equal, outcomes_pair, pair_of
+from qbatch.difference.references import MachineChange, machine_changes, told_of
 from qbatch.difference.sides import (
     Asked,
     Measured,
@@ -99,7 +100,7 @@ class NumberChange:
         number: Its name; of outcomes "P(01)", the one that differs most clearly.
         asked: Of the points.
         word: The verdict.
-        reason: Why it is undecided; "" otherwise.
+        reason: Why it is undecided; of what changed, what its machine did, where references tell.
         here: On the first side, all repeats together.
         there: On the second.
         shots: On each side; 0 where nobody tells.
@@ -139,6 +140,7 @@ class Difference:
         error_rate: Of all comparisons together.
         alike: Points of both sides with one id and equal counts: a simulator drew the same shots.
         circuits: What changed in the circuits of what both ask.
+        machines: What references tell of each machine.
         axis: Between values of which axis they were compared; "" where names are the same.
         values: Of that axis, each compared with each; () where two sides were given.
     """
@@ -150,6 +152,7 @@ class Difference:
     error_rate: float
     alike: int = 0
     circuits: Sequence[ChangedCircuit] = ()
+    machines: Sequence[MachineChange] = ()
     axis: str = ""
     values: Sequence[Value] = ()
 
@@ -234,11 +237,19 @@ class _Comparing:
             )
         self._check_tolerances()
         only = [a for a in mine if a not in others], [a for a in others if a not in mine]
-        changes = self._judged()
+        machines = machine_changes(self.here, self.there, self.error_rate)
+        changes = [self._with_machines(one, machines) for one in self._judged()]
         sides = (self.here, self.there)
         circuits = changed_circuits(self.here, mine, self.there, others)
         facts = self.left_out, self.error_rate, self.alike
-        return Difference(sides, changes, only, *facts, circuits)
+        return Difference(sides, changes, only, *facts, circuits, machines)
+
+    def _with_machines(self, one: NumberChange, machines: Sequence[MachineChange]) -> NumberChange:
+        """Say of a number that changed what its machine did."""
+        if not machines or one.word is not Word.CHANGED:
+            return one
+        backends = [side.own(one.asked).backend for side in (self.here, self.there)]
+        return replace(one, reason=told_of(machines, backends))
 
     # -- what is compared --------------------------------------------------------------------------
 

@@ -13,7 +13,7 @@ from qbatch.difference.facts import differing
 from qbatch.difference.figures import figures_of
 from qbatch.difference.judging import Difference, Word
 from qbatch.difference.standing import standings
-from qbatch.difference.telling import circuit_head, head
+from qbatch.difference.telling import circuit_head, head, machine_lines
 from qbatch.notation import unturned
 from qbatch.report.html import inlined
 from qbatch.report.numbers import count_of, interval, p_text, short
@@ -43,6 +43,7 @@ def page(found: Difference) -> str:
         standings=list(standings(found)),
         circuits=found.circuits[:MOST_CIRCUITS],
         circuit_head=circuit_head,
+        machines=list(machine_lines(found)),
         most_lines=MOST_LINES,
         rows=ordered[:MOST_ROWS],
         left=len(ordered) - MOST_ROWS,

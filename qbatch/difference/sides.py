@@ -24,6 +24,7 @@ from qbatch.report.numbers import plain
 from qbatch.result import Counts, Estimate, pool
 
 if TYPE_CHECKING:
+    from qbatch.across.drifting import Drifting
     from qbatch.manifest.models import Analysis
     from qbatch.snapshot import Run
 
@@ -113,6 +114,24 @@ class Told:
 
 
 @dataclass(frozen=True, slots=True)
+class Reference:
+    """What the references of one machine measured.
+
+    Attributes:
+        drifting: Over the time of the run.
+        content: Of their circuit.
+    """
+
+    drifting: Drifting
+    content: str
+
+    def is_as(self, other: Reference) -> bool:
+        """Whether both measure one outcome of one circuit."""
+        asked = self.content, self.drifting.outcome
+        return asked == (other.content, other.drifting.outcome)
+
+
+@dataclass(frozen=True, slots=True)
 class Side:
     """One of two things compared.
 
@@ -123,6 +142,7 @@ class Side:
         level: Of its intervals.
         assumed: What is taken for granted, for the file does not tell; "" for nothing.
         texts: Content of a circuit -> its text, where these are told.
+        references: Backend -> what its references measured, where there are some.
         asked_as: What is asked under a name for this comparison -> as the side itself has it.
         analysis: What its numbers mean; None where an exported file does not tell.
         facts: Dotted name -> what is known of it beside its numbers.
@@ -136,6 +156,7 @@ class Side:
     facts: Mapping[str, Any]
     assumed: str = ""
     texts: Mapping[str, str] = field(default_factory=dict)
+    references: Mapping[str, Reference] = field(default_factory=dict)
     asked_as: Mapping[Asked, Asked] = field(default_factory=dict)
 
     def own(self, asked: Asked) -> Asked:
@@ -187,7 +208,15 @@ def side_of(name: str, run: Run) -> Side:
         told.append(Told(point.id, asked, point.used, point.estimates, counts, drawn, circuit))
         check_number(name, told)
     level = manifest.analysis.intervals.level
-    return Side(name, told, unmeasured, level, manifest.analysis, facts_of(run), texts=texts.of)
+    known = facts_of(run), "", texts.of, _references(run, texts)
+    return Side(name, told, unmeasured, level, manifest.analysis, *known)
+
+
+def _references(run: Run, texts: Texts) -> dict[str, Reference]:
+    if not run.has_references:
+        return {}
+    contents = {one.backend: texts.add(run, one) for one in run.references()}
+    return {one.backend: Reference(one, contents[one.backend]) for one in run.drift()}
 
 
 def check_number(name: str, told: Sequence[Any]) -> None:

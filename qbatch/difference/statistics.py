@@ -98,6 +98,12 @@ def _product(one: Sequence[float], other: Sequence[float]) -> float:
 def between_p(number: str, mine: Measured, others: Measured) -> float:
     """Student's p-value of the change against the scatter of repeats; 0 where none tell it."""
     groups = [[told[number].value for told in side.estimates] for side in (mine, others)]
+    return students_p(groups[0], groups[1])
+
+
+def students_p(mine: Sequence[float], others: Sequence[float]) -> float:
+    """Student's p-value of a change of the mean against the scatter within; 0 without any."""
+    groups = [mine, others]
     freedom = sum(len(group) - 1 for group in groups)
     if not freedom:
         return 0.0

@@ -9,6 +9,7 @@ from typing import Any
 from qbatch.difference.circuits import ChangedCircuit
 from qbatch.difference.facts import differing
 from qbatch.difference.judging import Difference, NumberChange, Word
+from qbatch.difference.references import MachineChange
 from qbatch.difference.sides import Asked
 from qbatch.difference.standing import Standing, standings
 from qbatch.notation import listed
@@ -35,6 +36,7 @@ def lines(found: Difference) -> Iterator[tuple[str, str]]:
     yield from (("", f"   {side.assumed}") for side in found.sides if side.assumed)
     yield from (("", line) for line in _facts(found))
     yield from _circuits(found)
+    yield from (("", f"   {line}") for line in machine_lines(found))
     compared = len({one.asked for one in found.changes})
     points = count_of(compared, "pair" if found.values else "point")
     where = f"{points} of points" if found.values else f"{points} that both have"
@@ -92,6 +94,20 @@ def _circuits(found: Difference) -> Iterator[tuple[str, str]]:
     if len(found.circuits) > MOST_CIRCUITS:
         left = len(found.circuits) - MOST_CIRCUITS
         yield "", f"   and {left} more changes of circuits: --json has them"
+
+
+def machine_lines(found: Difference) -> Iterator[str]:
+    """Say what references tell of each machine."""
+    for one in found.machines:
+        for side, drift in zip("AB", one.drifts, strict=True):
+            if drift:
+                yield f"{one.backend}{'' if found.values else f' in {side}'}: {drift}"
+        if one.here is not None and one.there is not None and one.p_value is not None:
+            shares = f"{_value(one.here)} → {_value(one.there)}, {p_text(one.p_value)}"
+            verdict = (
+                "the machine changed between the runs" if one.is_changed else "no change is seen"
+            )
+            yield f"{one.backend}: references, share of {one.outcome}: {shares}: {verdict}"
 
 
 def circuit_head(one: ChangedCircuit, found: Difference) -> str:
@@ -170,6 +186,7 @@ def as_json(found: Difference) -> dict[str, Any]:
             for name, one, other in differing(here.facts, there.facts)
         ],
         "circuits": [_circuit(one) for one in found.circuits],
+        "machines": [_machine(one) for one in found.machines],
         "changes": [_change(one, found) for one in found.changes],
         "standings": [_standing(one) for one in standings(found)],
         "only": {
@@ -187,6 +204,18 @@ def _circuit(one: ChangedCircuit) -> dict[str, Any]:
         "circuit": one.name,
         "points": [_point(asked) for asked in one.asked],
         "lines": lines,
+    }
+
+
+def _machine(one: MachineChange) -> dict[str, Any]:
+    return {
+        "backend": one.backend,
+        "outcome": one.outcome,
+        "a": _estimate(one.here) if one.here else None,
+        "b": _estimate(one.there) if one.there else None,
+        "drifts": {side: drift or None for side, drift in zip("ab", one.drifts, strict=True)},
+        "p_value": one.p_value,
+        "changed": one.is_changed,
     }
 
 
