@@ -75,6 +75,7 @@ class Event(StrEnum):
     ELSEWHERE = "it was made with another account than the present one"
     CUT_OFF = "it was computed on this machine, by a process that has ended"
     AGAIN = "another attempt is asked for"
+    SET_ASIDE = "its result is set aside, and another attempt is asked for"
     TAKEN_UP = "a run takes it up where it stands"
     # what its provider says
     TAKEN = "taken, waits"
@@ -214,7 +215,7 @@ TABLE: Mapping[JobState, Mapping[Event, Row]] = {
         Event.BOUGHT_AGAIN: Row(JobState.CREATED, next=Next.SEND_ANEW),
         Event.GIVEN_UP: Row(JobState.FAILED),
     },
-    JobState.COMPLETED: {},
+    JobState.COMPLETED: {Event.SET_ASIDE: Row(JobState.CREATED, next=Next.SEND_ANEW)},
     JobState.FAILED: {Event.AGAIN: Row(JobState.CREATED, next=Next.SEND_ANEW)},
     JobState.CANCELLED: {Event.AGAIN: Row(JobState.CREATED, next=Next.SEND_ANEW)},
 }
@@ -248,7 +249,9 @@ AT_WORK = IN_FLIGHT - _states_with(Event.GIVEN_UP)
 ENDED = _states_with(Event.AGAIN)
 
 #: States from which nothing leads but another attempt.
-FINAL = frozenset(state for state, rows in TABLE.items() if rows.keys() <= {Event.AGAIN})
+FINAL = frozenset(
+    state for state, rows in TABLE.items() if rows.keys() <= {Event.AGAIN, Event.SET_ASIDE}
+)
 
 #: State -> the states that some event leads to.
 MOVES: Mapping[JobState, frozenset[JobState]] = {

@@ -32,8 +32,9 @@ def test_a_job_may_stay_where_it_is_with_news(state: JobState) -> None:
     assert Job("a", state).moved_to(state, status="THEIRS").status == "THEIRS"
 
 
-def test_a_completed_job_never_moves_again() -> None:
-    assert not MOVES[JobState.COMPLETED]
+def test_a_completed_job_moves_only_where_a_person_sets_its_result_aside() -> None:
+    assert MOVES[JobState.COMPLETED] == {JobState.CREATED}
+    assert Job("a", JobState.COMPLETED, 2, "c7").after(Event.SET_ASIDE) == Job("a", generation=3)
 
 
 def test_no_state_leads_to_itself() -> None:

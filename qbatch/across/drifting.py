@@ -149,7 +149,7 @@ def _told(
     from qbatch.result.pattern import count_matches
 
     asked = manifest.run.reference
-    ran = sorted((moments[each.ordinal], each) for each in references if each.ordinal in moments)
+    ran = in_order(references, moments)
     counts = [each.counts for _, each in ran]
     outcome = asked.outcome if asked is not None else None
     if outcome is None:
@@ -170,6 +170,12 @@ def _told(
         find_drift(ones, shots),
         confounded,
     )
+
+
+def in_order(references: Sequence[Any], moments: Mapping[int, Any]) -> list[tuple[Any, Any]]:
+    """Return references with when they ran, in that order."""
+    ran = [(moments[each.ordinal], each) for each in references if each.ordinal in moments]
+    return sorted(ran, key=lambda each: each[0])
 
 
 def _followed(

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from qbatch.plan import Plan
     from qbatch.providers import Surroundings
     from qbatch.snapshot import Run
+    from qbatch.snapshot.put_aside import PutAside
 
 P = ParamSpec("P")
 Done = TypeVar("Done")
@@ -46,8 +47,11 @@ class Options:
         select: Only points this expression selects, as ``-k`` takes it.
         points: Only points of these ids; None: all that `select` means.
         overrides: ``path=value`` each, as ``-S`` takes them; or path -> value.
-        reuse: Run folders (or manifests, for their runs), other people's too, whose finished jobs
-            count here where the plan asks for the same content: only the difference is bought.
+        reuse: Run folders (or manifests, for their runs) and archives, other people's too, whose
+            finished jobs count here where the plan asks for the same content: only the difference
+            is bought.
+        put_aside: Jobs of this run whose shots are to count no more, once the person agreed: what
+            is missing by that is bought (`snapshot.drifted.to_buy_again`).
         trust: Python circuits may run, and credentials may go wherever the manifest says.
         fail_fast: Stop at the first job that fails; None: as the manifest says.
         observer: Told of every event (`qbatch.executor.events`), in the run's thread.
@@ -82,6 +86,7 @@ class Options:
     points: Collection[str] | None = None
     overrides: Sequence[str] = ()
     reuse: Sequence[str | Path] = ()
+    put_aside: tuple[PutAside, ...] = ()
     trust: bool = False
     fail_fast: bool | None = None
     observer: Observer = ignore

@@ -40,6 +40,7 @@ from qbatch.snapshot.from_runs import Shots, by_run
 from qbatch.snapshot.lending import Lent
 from qbatch.snapshot.merge_sources import Source
 from qbatch.snapshot.paths import SNAPSHOT
+from qbatch.snapshot.put_aside import PutAside
 
 if TYPE_CHECKING:
     from qbatch.plan import Plan, SweepPoint
@@ -56,11 +57,13 @@ class Gathered:
         loans: Jobs that can be taken.
         notes: What a person should know of the others, a line each.
         named: The others, as they are known again when they are gone.
+        aside: Jobs of this run itself whose shots are to count no more.
     """
 
     loans: tuple[Loan, ...] = ()
     notes: tuple[str, ...] = ()
     named: tuple[str, ...] = ()
+    aside: tuple[PutAside, ...] = ()
 
 
 NOTHING = Gathered()
@@ -163,7 +166,11 @@ def _taken_from(folder: Path) -> set[str]:
 
 
 def take(snapshot: Borrower, others: Gathered) -> None:
-    """Take what other runs have into the run folder; durable when it returns."""
+    """Take what other runs have into the run folder; durable when it returns.
+
+    What of the run itself is to count no more is set aside first.
+    """
+    snapshot.set_aside(others.aside)
     snapshot.borrow(others.loans)
     if others.named:
         known = json.loads(snapshot.meta().get(TAKEN_FROM) or "[]")
@@ -183,7 +190,7 @@ def seen_with(
         now: UTC, seconds since 1970.
         plan: Where it is to reach an accuracy, its points stand in the folder that is shown.
     """
-    if not gathered.loans:
+    if not (gathered.loans or gathered.aside):
         yield folder, Borrowed()
         return
     with TemporaryDirectory(prefix="qbatch-") as scratch:
@@ -192,6 +199,7 @@ def seen_with(
             with Source(folder) as known:
                 known.copy_to(copy / SNAPSHOT)
         with Borrower(copy, durability="normal", now=now) as target:
+            target.set_aside(gathered.aside)
             borrowed = target.borrow(gathered.loans)
             if plan.has_accuracies:
                 _register(plan, target)

@@ -310,9 +310,10 @@ async def run_async_with(source: Manifest | str | Path, options: Options) -> Run
 
 def _others(options: Options, plan: Plan, targets: Mapping[str, Target], folder: Path) -> Gathered:
     """What other runs have: nothing for a rehearsal, which plays all of it."""
-    if options.rehearsal is not None:
-        return NOTHING
-    return gathered(options.reuse, plan, targets, folder, is_anew=options.fresh)
+    found = NOTHING
+    if options.rehearsal is None:
+        found = gathered(options.reuse, plan, targets, folder, is_anew=options.fresh)
+    return replace(found, aside=options.put_aside)
 
 
 def _count_elsewhere(

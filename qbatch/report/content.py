@@ -42,7 +42,7 @@ from qbatch.report.numbers import (
 from qbatch.report.overview import Extreme, Failure, Overview
 from qbatch.report.own_sections import Section, own_sections
 from qbatch.report.precision import precision_sections
-from qbatch.report.reused import aside_notes, reused_rows
+from qbatch.report.reused import aside_notes, reused_rows, set_aside_notes
 from qbatch.report.rows import Columns, Run
 from qbatch.result import Verdict
 
@@ -156,6 +156,11 @@ class Content:
     def aside(self) -> list[str]:
         """What of other runs is kept and not counted, a line each."""
         return aside_notes(self.run)
+
+    @cached_property
+    def set_aside(self) -> list[str]:
+        """What of this run itself is kept and not counted, a line for each reason."""
+        return set_aside_notes(self.run)
 
     @property
     def warnings(self) -> list[str]:

@@ -316,6 +316,7 @@ def _drift(content: Content) -> Iterator[str]:
     yield ""
     for each in content.drift:
         yield from (f"- **Warning:** {line(warning)}" for warning in each.warnings)
+    yield from (f"- {line(note)}" for note in content.set_aside)
     yield ""
 
 

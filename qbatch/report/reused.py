@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from qbatch.notation import listed, whole
-from qbatch.report.numbers import amount
+from qbatch.report.numbers import amount, count_of
 
 if TYPE_CHECKING:
     from qbatch.report.rows import Run
@@ -33,7 +33,22 @@ class Borrows(Protocol):
 
 def aside_notes(run: Run) -> list[str]:
     """A line for each job of another run that is kept and not counted."""
-    return [str(each) for each in run.put_aside()] if isinstance(run, Borrows) else []
+    return (
+        [str(each) for each in run.put_aside() if not each.why] if isinstance(run, Borrows) else []
+    )
+
+
+def set_aside_notes(run: Run) -> list[str]:
+    """A line for each reason for which jobs of this run itself are kept and not counted."""
+    own: dict[str, list[PutAside]] = {}
+    for each in run.put_aside() if isinstance(run, Borrows) else ():
+        if each.why:
+            own.setdefault(each.why, []).append(each)
+    return [
+        f"{whole(sum(each.shots for each in those))} shots of {count_of(len(those), 'job')} are "
+        f"kept and not counted, and were bought again: {why}"
+        for why, those in own.items()
+    ]
 
 
 def reused_rows(run: Run) -> list[Sequence[str]]:

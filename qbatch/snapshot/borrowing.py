@@ -24,8 +24,8 @@ from qbatch.snapshot import registration
 from qbatch.snapshot.dividing import Candidates, Sample, put_aside_of
 from qbatch.snapshot.jobs import NewResult
 from qbatch.snapshot.lending import Lent
-from qbatch.snapshot.put_aside import PUT_ASIDE, PutAside, dump_put_aside, read_put_aside
-from qbatch.snapshot.reading import BOUNDS, checked, read_fact, write_meta
+from qbatch.snapshot.put_aside import PutAside
+from qbatch.snapshot.reading import BOUNDS, checked, write_meta
 from qbatch.snapshot.registration import Point
 from qbatch.snapshot.reused import FIRST_OF_OTHERS, IMPORTED, REUSED, Reused, reused_of
 from qbatch.snapshot.schema import (
@@ -40,7 +40,7 @@ from qbatch.snapshot.schema import (
     point_from_row,
     point_values,
 )
-from qbatch.snapshot.store import Snapshot
+from qbatch.snapshot.setting_aside import SettingAside
 
 #: Contents taken in one step.
 _AT_ONCE = 200
@@ -121,7 +121,7 @@ class _Home:
         return max((FIRST_OF_OTHERS, *ends))
 
 
-class Borrower(Snapshot):
+class Borrower(SettingAside):
     """A run folder, held for writing, into which jobs of other runs are taken."""
 
     def borrow(self, loans: Iterable[Loan]) -> Borrowed:
@@ -253,13 +253,6 @@ class Borrower(Snapshot):
                 reused = Reused.of(self._facts_at(row.ordinal))
                 if reused is not None and reused.key == aside.reused.key:
                     self.remove_rows([row.ordinal])
-
-    def _note_aside(self, aside: Sequence[PutAside]) -> None:
-        write_meta(self._db, {PUT_ASIDE: dump_put_aside([*self._read_aside(), *aside])})
-
-    def _read_aside(self) -> list[PutAside]:
-        with checked(self.path):
-            return read_put_aside({PUT_ASIDE: read_fact(self._db, PUT_ASIDE) or ""})
 
     def _counts_at(self, ordinal: int) -> Counts:
         sql = "SELECT counts FROM results WHERE ordinal = ?"

@@ -1,4 +1,5 @@
-"""Shots of other runs that are kept and do not count, for they differ by more than chance.
+"""Shots that are kept and do not count: those of other runs that differ by more than chance, and
+those of this run that a person set aside, for the machine had drifted while they were taken.
 
 Kept among the facts of the run, with their counts and why: one that was put aside is not taken
 again, whatever is named.
@@ -23,7 +24,7 @@ SMALLEST = 1e-300
 
 @dataclass(frozen=True, slots=True)
 class PutAside:
-    """A job of another run whose shots do not count.
+    """A job whose shots do not count.
 
     Attributes:
         id: Of the point.
@@ -32,6 +33,7 @@ class PutAside:
         counts: Outcome -> how often.
         p: How likely chance alone makes such a difference from the shots that count.
         reused: Where they come from.
+        why: Of this run's own, why they were set aside; "" of another run's, which differ.
     """
 
     id: str
@@ -40,12 +42,19 @@ class PutAside:
     counts: dict[str, int]
     p: float
     reused: Reused
+    why: str = ""
 
     def facts(self) -> dict[str, Any]:
         """All of it as JSON."""
-        return {**asdict(self), "reused": self.reused.facts()}
+        told = {**asdict(self), "reused": self.reused.facts()}
+        return told if self.why else {name: told[name] for name in told if name != "why"}
 
     def __str__(self) -> str:
+        if self.why:
+            return visible(
+                f"{self.point}: {whole(self.shots)} shots of this run are kept and not counted: "
+                f"{self.why}"
+            )
         return visible(
             f"{self.point}: {whole(self.shots)} shots of {self.reused.folder} (run "
             f"{self.reused.name}) are kept and not counted: they differ from those that are by "

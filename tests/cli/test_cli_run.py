@@ -449,3 +449,9 @@ def test_a_trial_says_before_it_begins_whose_report_it_replaces(
     assert "now tell of -S shots=7, and" in qbatch("run", manifest, "-S", "shots=8").err
     for quiet in (["-S", "shots=9", "--no-report"], ["-S", "run.wait=2m"], ["--fresh"]):
         assert note not in qbatch("run", manifest, *quiet).err
+
+
+def test_a_run_without_references_has_no_bad_stretch_to_buy_again(qbatch: Call, done: Path) -> None:
+    said = qbatch("retry", done, "--drifted")
+    assert said.code == 0
+    assert "no references of a cloud tell of drift" in said.err

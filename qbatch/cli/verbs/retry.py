@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,10 +21,12 @@ from qbatch.cli.options import (
     verbose_option,
     yes_option,
 )
+from qbatch.cli.tables import tell
 from qbatch.job import JobState
 
 if TYPE_CHECKING:
     from qbatch.plan import Plan
+    from qbatch.snapshot.put_aside import PutAside
 
 #: From which states points are retried.
 RETRIED = frozenset({JobState.FAILED, JobState.CANCELLED})
@@ -32,6 +35,11 @@ RETRIED = frozenset({JobState.FAILED, JobState.CANCELLED})
 @click.command()
 @run_argument
 @only_expression_option
+@click.option(
+    "--drifted",
+    is_flag=True,
+    help="Points that ran while a machine was not as usual, by its references, instead.",
+)
 @max_cost_option
 @no_report_option
 @out_option
@@ -42,6 +50,7 @@ RETRIED = frozenset({JobState.FAILED, JobState.CANCELLED})
 def retry(
     run: Path,
     expression: str | None,
+    drifted: bool,
     max_cost: tuple[str, ...],
     no_report: bool,
     out: Path | None,
@@ -52,9 +61,11 @@ def retry(
 ) -> int:
     """Run the failed and cancelled points of RUN again, as its manifest has them now.
 
-    Points that the manifest has changed since they failed are run as they are now.
+    Points that the manifest has changed since they failed are run as they are now. With --drifted
+    it buys again what ran in a bad stretch; what it gave is kept aside and counts no more.
     """
     from qbatch.cli.consent import Consent
+    from qbatch.cli.exits import Exit
     from qbatch.cli.running import run_manifest
     from qbatch.cli.runs import open_named
     from qbatch.errors import SelectionError
@@ -70,19 +81,44 @@ def retry(
         raise SelectionError(f"{folder}: its manifest {manifest} is gone; put it back")
     overrides = tuple(json.loads(meta["overrides"]))
     plan = _planned(manifest, meta["manifest"], overrides, trust=trust)
-    mended = _mended(folder, plan)
-    options = Options(
-        out=folder,
-        only=None if mended else "failed",
-        points=mended or None,
-        select=expression,
-        overrides=overrides,
-        trust=trust,
-        max_cost=parse_limits(max_cost),
-        plan=plan,
-    )
+    limits = parse_limits(max_cost)
+    options = Options(out=folder, overrides=overrides, trust=trust, max_cost=limits, plan=plan)
+    if not drifted:
+        mended = _mended(folder, plan)
+        chosen = replace(options, select=expression)
+        options = replace(chosen, points=mended) if mended else replace(chosen, only="failed")
+    elif aside := _drifted(folder, plan, expression):
+        options = replace(options, put_aside=aside, points=frozenset(each.id for each in aside))
+    else:
+        return Exit.DONE
     consent, report = Consent(yes=yes), not no_report
     return run_manifest(manifest, options, consent, as_json=as_json, report=report, verbose=verbose)
+
+
+def _drifted(folder: Path, plan: Plan, expression: str | None) -> tuple[PutAside, ...]:
+    """Say what of the run ran in bad stretches; return what of it is to be set aside."""
+    from qbatch.cli.runs import choose
+    from qbatch.snapshot import Run
+    from qbatch.snapshot.drifted import to_buy_again
+
+    ids = {point.id for point in plan.bought()}
+    with Run(folder) as run:
+        if expression is not None:
+            chosen = choose(run, (), expression)
+            ids &= {each.id for point in chosen for each in point.each_setting}
+        found = to_buy_again(run, ids)
+        verdicts = [f"{each.backend}: {each.verdict}" for each in run.drift()]
+    for line in found.stretches:
+        tell(line)
+    if not found.jobs:
+        tell("\n".join(verdicts or [f"{folder}: no references of a cloud tell of drift"]))
+        if found.again:
+            tell(
+                f"{found.again} jobs of a bad stretch were bought again for a drift before; "
+                "`qbatch forget RUN POINT` drops what they gave, and `qbatch run` buys them anew"
+            )
+        tell("there is no bad stretch to buy again")
+    return found.jobs
 
 
 def _planned(manifest: Path, kept: str, overrides: tuple[str, ...], *, trust: bool) -> Plan:

@@ -168,6 +168,8 @@ def _tell(run: Run, facts: dict[str, Any], waits: Waits) -> None:
         say(f"  {each.backend}: {each.verdict}")
         for warning in each.warnings:
             tell(f"warning: {warning}")
+        if each.test.kind == "jump":
+            tell(f"`qbatch retry {run.folder} --drifted` buys again what ran in a bad stretch")
     status_jobs.tell_waits(waits)
     status_jobs.tell_jobs(facts["folder"], facts, run.held())
     for unit, cost in facts["spent"].items():
