@@ -90,9 +90,16 @@ def _show(teller: Teller, offer: Offer) -> None:
         teller.said(notice)
     if offer.costs:
         if not is_new:
-            teller.said(f"of that is left to buy: {headline('', offer.left)}")
+            teller.said(_left(offer))
         if table := quotes_table(sum_up(plan, offer.paid, offer.only, offer.pieces_of)):
             teller.said(table)
+
+
+def _left(offer: Offer) -> str:
+    """What of a plan is left to buy; of accuracies, in the round that is due."""
+    if offer.left.jobs:
+        return f"of that is left to buy: {headline('', offer.left)}"
+    return "nothing of that is left to buy now; what further rounds may buy at most is said above"
 
 
 def _unlocked(

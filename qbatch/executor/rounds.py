@@ -2,6 +2,8 @@
 
 A round begins when all of the one before is over. What it wants follows from what the run folder
 has by then, and is kept there first: a run that is cut off, wherever that is, decides the same.
+Shots of other runs that differ from those bought meanwhile are put aside before, so that nothing
+is decided by them.
 """
 
 from __future__ import annotations
@@ -19,13 +21,14 @@ from qbatch.accuracy.deciding import MORE, NO_MONEY, Decision
 from qbatch.accuracy.kept import ROUND, TERMS, History, dump_round, dump_terms, read_terms
 from qbatch.accuracy.standing import Standing, standings_of
 from qbatch.executor.engine import Settings
-from qbatch.executor.events import Decided, Observer, Summary
+from qbatch.executor.events import Decided, Observer, Summary, Warned
 from qbatch.executor.execute import Only
 from qbatch.manifest.accuracy import AdaptiveShots
 from qbatch.notation import listed
 from qbatch.plan import Plan
 from qbatch.providers import Target
-from qbatch.snapshot import Run, Snapshot
+from qbatch.snapshot import Run
+from qbatch.snapshot.borrowing import Borrower
 
 #: Runs what the plan lacks by now.
 Work = Callable[[Settings], Awaitable[Summary]]
@@ -45,7 +48,7 @@ class Rounds:
     """
 
     plan: Plan
-    snapshot: Snapshot
+    snapshot: Borrower
     settings: Settings
     observer: Observer
     only: Only | None
@@ -57,6 +60,8 @@ class Rounds:
         summary = await work(self.settings)
         later = replace(self.settings, only="missing")
         while self.plan.has_accuracies and _may_go_on(summary, self.settings):
+            for each in self.snapshot.review():
+                self.observer(Warned(str(each)))
             decided = await self._offload(partial(self.decide, summary.over_budget))
             if not any(each.is_new for each in decided):
                 return replace(summary, over_budget={**_short(decided), **summary.over_budget})

@@ -13,11 +13,13 @@ from scipy.stats import fisher_exact
 from qbatch.cli.verbs.forget import _forget
 from qbatch.executor import Event, Warned
 from qbatch.job import JobState
+from qbatch.manifest import Manifest, parse_manifest
 from qbatch.result import Counts
 from qbatch.result.pooling import ALARM, that_differ, two_samples_p
 from qbatch.snapshot import NewResult, Run, Snapshot, merge
 from qbatch.snapshot.put_aside import PutAside
 from qbatch.snapshot.reused import Reused
+from tests.executor.test_executor_consent import manifest_of
 from tests.executor.test_executor_reuse import Named, buy
 
 
@@ -110,6 +112,34 @@ def test_a_p_value_that_no_float_tells_is_not_said_to_be_nothing() -> None:
     aside = PutAside("id", "a=0", 10, {}, 0.0, Reused("run", "before", "runs/before", "job", 0))
     assert "more than chance (p < 1e-300)" in str(aside)
     assert "more than chance (p = 0.00012)" in str(replace(aside, p=0.000123))
+
+
+def test_no_round_is_decided_by_shots_that_differ_from_those_of_the_round_before(
+    tmp_path: Path,
+) -> None:
+    def study(shots: object) -> Manifest:
+        text = manifest_of("oqc", 400).text.replace("shots: 400", f"shots: {shots}")
+        text = text.replace("observables: {zz: Z0 Z1}", 'probabilities: {none: "00"}')
+        return parse_manifest(text.replace("zz >= -1", "none >= 0"), folder=Path("/"))
+
+    clouds = Named("oqc")
+    clouds.set_faults(switches={"oqc": {"noise": {"readout": 0.01}}})
+    clouds.run(study(400), tmp_path / "before", clouds.surroundings()).close()
+    clouds.set_faults(switches={"oqc": {"noise": {"readout": 0.15}}})
+    sold = len(clouds.ledger())
+    wish = study("{target_se: 0.008, of: none, min: 200, max: 20000}")
+    options = {"reuse": [tmp_path / "before"]}
+    with clouds.run(wish, tmp_path / "after", clouds.surroundings(), **options) as run:
+        (point,) = [one for one in run if set(one.parameters.values()) == {0}]
+        assert point.id in {each.id for each in run.put_aside()}
+        assert point.estimates["none"].value == pytest.approx(0.85**2, abs=0.04)
+        assert point.estimates["none"].se <= 0.008 * 1.05  # in the same call, by its own shots
+        assert run.reused(point) == []
+    assert len(clouds.ledger()) > sold
+    sold = len(clouds.ledger())
+    clouds.run(wish, tmp_path / "after", clouds.surroundings(), **options).close()
+    assert len(clouds.ledger()) == sold
+    clouds.close()
 
 
 # -- the test itself ----------------------------------------------------------------------------

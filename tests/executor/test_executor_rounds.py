@@ -23,7 +23,8 @@ from qbatch.executor.rounds import Rounds
 from qbatch.plan.pricing.limits import Limit
 from qbatch.plan.pricing.offer import Offer
 from qbatch.providers import Price
-from qbatch.snapshot import Run, Snapshot
+from qbatch.snapshot import Run
+from qbatch.snapshot.borrowing import Borrower
 
 THETAS = [0.5, 1.0, 1.5]
 WISH = "{target_se: 0.03, of: z, min: 100, max: 1500}"
@@ -58,7 +59,7 @@ def play_rounds(
             await trio.sleep(stop_s or 1e9)
             stop.request("enough")
 
-        with Snapshot(folder, now=lambda: 1.8e9 + trio.current_time()) as snapshot:
+        with Borrower(folder, now=lambda: 1.8e9 + trio.current_time()) as snapshot:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(end)
                 told = Rounds(plan, snapshot, settings, lambda event: None, None, targets)
