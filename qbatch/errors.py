@@ -35,11 +35,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 
 class QbatchError(Exception):
-    """Root of the tree; its text is fit to be shown to a person."""
+    """Root of the tree; its text is fit to be shown to a person.
+
+    Attributes:
+        topic: The guide's page that tells more of it; "": its kind decides.
+    """
+
+    topic = ""
+
+    def about(self, topic: str) -> Self:
+        """Name the guide's page that tells more of it, where that is not its kind's."""
+        self.topic = topic
+        return self
 
 
 @dataclass(frozen=True, slots=True)

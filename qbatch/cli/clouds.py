@@ -85,12 +85,13 @@ def find_accounts(
 
 
 def _key(backend: Backend) -> tuple[str | None, ...]:
-    """What tells accounts apart."""
+    """What tells accounts apart; of the simulator, where it computes."""
     from qbatch.providers import account_options
 
     names = sorted(account_options(backend.provider))
     account = str([backend.options.get(name) for name in names])
-    return (backend.provider, backend.url, backend.credentials, account)
+    engine = None if backend.engine is None else str(backend.engine)
+    return (backend.provider, backend.url, backend.credentials, account, engine)
 
 
 def _known(provider: str | None) -> list[str]:

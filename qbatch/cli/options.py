@@ -30,7 +30,8 @@ overrides_option = click.option(
 trust_option = click.option(
     "--trust",
     is_flag=True,
-    help="Let the manifest run Python circuits here, and send credentials wherever it says.",
+    help="Let the manifest run Python circuits here, send credentials wherever it says, and tell "
+    "an engine what a shell, a centre or a cluster would act on.",
 )
 
 verbose_option = click.option(

@@ -14,7 +14,7 @@ _MARK = re.compile(r"^<!-- .*? -->\n", re.MULTILINE)
 _ROW = re.compile(r"^\| (.*) \| (.*) \|$", re.MULTILINE)
 _PAGE = re.compile(r"\]\(([\w-]+)\.md\)")
 
-#: The first kind that an error is decides which page tells more of it.
+#: The first kind that an error is decides which page tells more of it, unless it names one.
 _OF_ERROR: tuple[tuple[type[BaseException], str], ...] = (
     (errors.CredentialsError, "clouds"),
     (errors.CircuitError, "circuits"),
@@ -99,4 +99,6 @@ def topic_of(error: BaseException) -> str:
     """Return the page that tells more of an error, of several of the first; "" for none."""
     if isinstance(error, BaseExceptionGroup):
         return topic_of(error.exceptions[0])
+    if isinstance(error, errors.QbatchError) and error.topic:
+        return error.topic
     return next((topic for kind, topic in _OF_ERROR if isinstance(error, kind)), "")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -197,3 +198,37 @@ def test_whose_hours_are_used_is_the_persons_to_say(qbatch, centre):
     assert said.code == 6
     assert "engine.slurm.account: 'q123' would be charged with a centre's hours" in said.err
     assert not centre.calls("sbatch")
+    assert said.err.endswith("\nmore: qbatch help engines\n")
+
+
+def test_all_that_needs_the_persons_word_is_told_at_once_as_it_is_written(
+    qbatch, centre, tmp_path, monkeypatch
+):
+    setup = "module load a\necho \"it's\"\n"
+    sweep = tmp_path / "sweep.yaml"
+    sweep.write_text(sweep.read_text().replace("qos: night", f"setup: {json.dumps(setup)}"))
+    config = tmp_path / "config.toml"
+    monkeypatch.setenv("QBATCH_CONFIG", str(config))
+    said = qbatch("plan", "sweep.yaml")
+    assert said.code == 6
+    lines = re.findall(r"write (engines = \[.*\]) under \[manifests\]", said.err)
+    config.write_text("\n".join(["[manifests]", *lines]))
+    assert qbatch("plan", "sweep.yaml").code == 0
+
+
+def test_what_slurm_does_not_have_sends_to_its_own_page(qbatch, centre, tmp_path):
+    sweep = tmp_path / "sweep.yaml"
+    sweep.write_text(sweep.read_text().replace("cpus: 4", "partition: gpu"))
+    said = qbatch("run", "sweep.yaml", "--trust", "--yes")
+    assert "Slurm has no partition 'gpu'; there are cpu\nmore: qbatch help slurm" in said.err
+
+
+def test_backends_that_compute_elsewhere_are_listed_by_themselves(qbatch, centre, tmp_path):
+    sweep = tmp_path / "sweep.yaml"
+    here = "backends:\n  sim: {provider: local}\n"
+    sweep.write_text(sweep.read_text().replace("backends:\n", here, 1))
+    centre.says("sinfo", "cpu|up\nn2|drained|Duplicate jobid")
+    said = qbatch("backends", "sweep.yaml", "--provider", "local", "--details", "--trust")
+    assert "local (sim): aer:statevector" in said.out
+    told = said.out.partition("local (hpc): aer:automatic")[2]
+    assert "nodes_out: n2 drained: Duplicate jobid" in told

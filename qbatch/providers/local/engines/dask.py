@@ -67,14 +67,14 @@ class Dask:
         client = await self._connected()
         workers = await self._in_thread(_versions_of, client)
         if not workers:
-            raise Unavailable(f"dask: {self._address} has no workers")
+            raise Unavailable(f"dask: {self._address} has no workers").about("dask")
         for address, theirs in workers.items():
             told = theirs if isinstance(theirs, str) else misfit_of(theirs, versions())
             if told:
                 raise Unfit(
                     f"dask: worker {address} does not compute as this machine does: {told}; "
                     "install the same there, or end it"
-                )
+                ).about("dask")
         self.capacity = len(workers)
         self._turns.total_tokens = AHEAD * len(workers)
 
@@ -151,7 +151,8 @@ class Dask:
                 try:
                     self._client = await self._in_thread(_connect, self._address)
                 except (OSError, TimeoutError) as error:
-                    raise Unavailable(f"dask: no scheduler at {self._address}: {error}") from error
+                    told = f"dask: no scheduler at {self._address}: {error}"
+                    raise Unavailable(told).about("dask") from error
             return self._client
 
     async def _in_thread(self, function: Any, *args: Any) -> Any:

@@ -7,6 +7,7 @@ own configuration lists them, word for word.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -26,17 +27,20 @@ def check_permitted(name: str, options: EngineOptions, permission: Permission) -
         permission: What the person lets manifests do.
 
     Raises:
-        NotAllowed: There is a word that it needs.
+        NotAllowed: There are words that it needs; all are told.
     """
     if permission.is_trusted:
         return
-    for key, text, what in _open_doors(options):
-        if text not in permission.engines:
-            raise NotAllowed(
-                f"{name}: engine.{key}: {text!r} {what}, and a manifest may be a stranger's: "
-                f"nothing was done. If you want that, say --trust, or write engines = [{text!r}] "
-                f"under [manifests] in {permission.file}"
-            )
+    doors = [door for door in _open_doors(options) if door[1] not in permission.engines]
+    if doors:
+        told = ", ".join(f"engine.{key}: {text!r} {what}" for key, text, what in doors)
+        wanted = dict.fromkeys([*sorted(permission.engines), *(text for _, text, _ in doors)])
+        words = ", ".join(json.dumps(text, ensure_ascii=False) for text in wanted)
+        raise NotAllowed(
+            f"{name}: {told}, and a manifest may be a stranger's: nothing was done. If you want "
+            f"that, say --trust, or write engines = [{words}] under [manifests] in "
+            f"{permission.file}"
+        ).about("engines")
 
 
 def _open_doors(options: EngineOptions) -> Iterator[tuple[str, str, str]]:

@@ -231,11 +231,13 @@ class Slurm:
                     env={**(self._environ or os.environ), **(environ or {})},
                 )
         except FileNotFoundError as error:
-            raise Unfit(f"slurm: there is no {command} on this machine; {_ELSEWHERE}") from error
+            told = f"slurm: there is no {command} on this machine; {_ELSEWHERE}"
+            raise Unfit(told).about("slurm") from error
         except trio.TooSlowError as error:
-            raise Unavailable(f"slurm: {command} did not answer within {ANSWER_S:g} s") from error
+            told = f"slurm: {command} did not answer within {ANSWER_S:g} s"
+            raise Unavailable(told).about("slurm") from error
         if done.returncode:
-            raise _failure(command, done)
+            raise _failure(command, done).about("slurm")
         return done.stdout.decode(errors="replace")
 
 

@@ -103,7 +103,7 @@ class SlurmDriver:
                 raise Unfit(
                     f"{self.name}: engine.slurm.partition: Slurm has no partition {name!r}; "
                     f"there are {there}"
-                )
+                ).about("slurm")
         limit = known.get("MaxJobCount", "")
         most = min(IN_FLIGHT, int(limit)) if limit.isdigit() else IN_FLIGHT
         largest = known.get("MaxArraySize", "")
