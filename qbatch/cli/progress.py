@@ -119,18 +119,23 @@ class _ToldWait:
 
     def __init__(self) -> None:
         self._until, self._quiet_s, self._longest_s = -math.inf, WAIT_QUIET_S, 0.0
+        self._reasons: set[str] = set()
 
     def is_news(self, wait: OpenWait) -> bool:
         """Whether to tell it; it is taken as told then."""
         from qbatch.cli.waiting import ASKED_AGAIN
+        from qbatch.executor import Cause
 
         now, pause_s = time.monotonic(), 0.0
         if wait.until is not None:
             if wait.cause not in ASKED_AGAIN and wait.until - wait.since < BRIEF_S:
                 return False
             pause_s = wait.until - time.time()
-        if now < self._until and pause_s <= max(2 * self._longest_s, WAIT_QUIET_S):
+        is_explained = wait.cause is Cause.QUEUE and wait.why not in {"", *self._reasons}
+        is_brief = pause_s <= max(2 * self._longest_s, WAIT_QUIET_S)
+        if now < self._until and is_brief and not is_explained:
             return False
+        self._reasons.add(wait.why)
         self._until, self._quiet_s = now + self._quiet_s, 2 * self._quiet_s
         self._longest_s = max(pause_s, self._longest_s)
         return True

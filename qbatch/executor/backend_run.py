@@ -6,7 +6,7 @@ reach is given up by itself, and its jobs stay where they are.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import KW_ONLY, dataclass, field
 from random import Random
@@ -19,16 +19,19 @@ from qbatch.executor.active import ActiveJob
 from qbatch.executor.events import Observer, Warned
 from qbatch.executor.pace import PollPace, RateLimit, Slots
 from qbatch.executor.polling import Poller
+from qbatch.executor.queue_words import QueueWords
 from qbatch.executor.retry import Backoff, Retry
 from qbatch.executor.tally import Tally
 from qbatch.executor.waits import Cause, Waits
-from qbatch.job import JobState
+from qbatch.job import Job, JobState
 from qbatch.providers import Driver, Target
 
 if TYPE_CHECKING:
     from qbatch.manifest.models import Backend
 
 T = TypeVar("T")
+
+_SUBMITTED = JobState.SUBMITTED
 
 #: Of trouble that lasts longer a person is told, seconds.
 TROUBLE_S = 30.0
@@ -110,6 +113,7 @@ class BackendRun:
     moved_at: float = field(default_factory=trio.current_time, init=False)
     some_late: trio.Event = field(default_factory=trio.Event, init=False)
     has_fed: bool = field(default=False, init=False)
+    _words: QueueWords = field(default_factory=QueueWords, init=False)
     _is_out_of_reach: bool = field(default=False, init=False)
     _turned_away: int = field(default=0, init=False)
     _warned: set[str] = field(default_factory=set, init=False)
@@ -310,6 +314,7 @@ class BackendRun:
         self.tally.enter(active.job(key) for key in active.ids)
         if queued := self._queued(active):
             self.waits.begin(Cause.QUEUE, queued)
+            self._explain((active.job(key) for key in active.ids), 1)
 
     def leave(self, active: ActiveJob) -> None:
         """The composite job is over."""
@@ -317,9 +322,31 @@ class BackendRun:
             self.cut_off.append(active)
             if queued := self._queued(active):
                 self.waits.end(Cause.QUEUE, queued)
+                self._explain((active.job(key) for key in active.ids), -1)
         self.poller.leave(active)
         if not any(one.stage in ("created", "submitting") for one in self.poller.active_jobs):
             self.submit_backoff.forget()
+
+    def requeue(self, moved: Iterable[tuple[Job, Job]]) -> None:
+        """Jobs moved into the provider's queue, within it or out of it.
+
+        Args:
+            moved: Each as it was and as it is.
+        """
+        there = [(before, job) for before, job in moved if _SUBMITTED in (before.state, job.state)]
+        if self.driver.is_local or not there:
+            return
+        more = sum(
+            (job.state is _SUBMITTED) - (before.state is _SUBMITTED) for before, job in there
+        )
+        if more:
+            self.waits.begin(Cause.QUEUE, more)
+        self._words.count((before for before, _ in there), -1)
+        self._explain((job for _, job in there), 1)
+
+    def _explain(self, jobs: Iterable[Job], by: int) -> None:
+        self._words.count(jobs, by)
+        self.waits.explain(Cause.QUEUE, str(self._words))
 
     def _queued(self, active: ActiveJob) -> int:
         return 0 if self.driver.is_local else len(active.ids_in(JobState.SUBMITTED))

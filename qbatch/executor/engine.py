@@ -22,7 +22,7 @@ from qbatch.executor.retry import Retry
 from qbatch.executor.steps import Steps, moves_in_words
 from qbatch.executor.stop import Stop
 from qbatch.executor.tally import Tally
-from qbatch.executor.waits import Cause, OpenWait, Waits
+from qbatch.executor.waits import OpenWait, Waits
 from qbatch.job import JobState
 from qbatch.plan.pricing.limits import Limit, Rates
 from qbatch.purchase import ENDED
@@ -177,7 +177,7 @@ class Engine:
         """Moves are durable: believe them, count them, tell them."""
         backend = active.batch.composite.backend
         run_of, tally = self.backends[backend], self.tallies[backend]
-        queued, comes_on = 0, False
+        comes_on = False
         moved = []
         for row in rows:
             job = row.job
@@ -186,7 +186,6 @@ class Engine:
             active.rows[job.id] = row
             self.tally.count(before, job)
             comes_on |= tally.count(before, job)
-            queued += (job.state is JobState.SUBMITTED) - (before.state is JobState.SUBMITTED)
             name = active.order(job.id).name
             self.tell(
                 JobMoved(
@@ -200,8 +199,7 @@ class Engine:
         if not run_of.driver.is_local:
             for text in moves_in_words(moved, len(active.rows)):
                 self.steps.tell(active.batch, text)
-            if queued:
-                run_of.waits.begin(Cause.QUEUE, queued)
+            run_of.requeue(moved)
         self.changes()
         now = trio.current_time()
         if now - self._told_at >= TELL_EVERY_S:

@@ -187,6 +187,15 @@ class Waits:
         elif was_open and not account.is_open:
             self._told()
 
+    def explain(self, cause: Cause, why: str) -> None:
+        """Whose limit it is, or what the provider says, from now on."""
+        account = self._accounts.get(cause)
+        if account is None or account.open is None or account.open.why == why:
+            return
+        account.open = replace(account.open, why=why)
+        if account.is_open:
+            self._told()
+
     def end(self, cause: Cause, number: int = 1) -> None:
         """So many wait no more."""
         self.begin(cause, -number)

@@ -229,6 +229,19 @@ def test_short_waits_for_a_limit_are_no_lines(clock: list[float]) -> None:
     assert "oqc: waits" in stream.getvalue()
 
 
+def test_why_jobs_wait_in_a_queue_is_a_line_each_time_that_it_is_another(
+    clock: list[float],
+) -> None:
+    stream = io.StringIO()
+    teller = LineTeller(stream)
+    words = ("", "PENDING (Priority)", "PENDING (PartitionTimeLimit)", "PENDING (Priority)")
+    for word in words:
+        teller.waiting("hpc", (wait_of(Cause.QUEUE, why=word),))
+        clock[0] += 5.0
+    told = [line.partition("queue")[2] for line in stream.getvalue().splitlines()]
+    assert told == ["", ": PENDING (Priority)", ": PENDING (PartitionTimeLimit)"]
+
+
 def test_a_pause_much_longer_than_any_before_is_a_line_at_once(clock: list[float]) -> None:
     stream = io.StringIO()
     teller = LineTeller(stream)

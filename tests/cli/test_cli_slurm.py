@@ -204,7 +204,7 @@ def test_whose_hours_are_used_is_the_persons_to_say(qbatch, centre):
 def test_all_that_needs_the_persons_word_is_told_at_once_as_it_is_written(
     qbatch, centre, tmp_path, monkeypatch
 ):
-    setup = "module load a\necho \"it's\"\n"
+    setup = 'module load a\necho "it\'s"\n'
     sweep = tmp_path / "sweep.yaml"
     sweep.write_text(sweep.read_text().replace("qos: night", f"setup: {json.dumps(setup)}"))
     config = tmp_path / "config.toml"

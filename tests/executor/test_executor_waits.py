@@ -149,6 +149,44 @@ def test_a_queue_is_a_wait_from_the_first_job_in_it(tmp_path: Path) -> None:
     assert last.waits == ()
 
 
+def saying(*words: str) -> Fault:
+    """The provider says of its jobs what follows, and no more than that."""
+
+    def fault(act: Any) -> Any:
+        told = zip(act(), words, strict=False)
+        return [Taken(one.job_id, word) for one, word in told]
+
+    return fault
+
+
+def test_why_jobs_wait_in_a_queue_is_told_in_the_providers_words(tmp_path: Path) -> None:
+    cloud = faulty(
+        "poll",
+        saying("PENDING", "PENDING (Priority)"),
+        saying("PENDING (Resources)", "PENDING (Priority)"),
+        saying("PENDING (Resources)", "PENDING"),
+    )
+    played = play(tmp_path, plan_of(2, "cloud"), cloud)
+    told = [wait.why for event in played.told(Waiting) for wait in event.waits]
+    assert list(dict.fromkeys(told)) == [
+        "",
+        "PENDING (Priority)",
+        "PENDING (Priority), PENDING (Resources)",
+        "PENDING (Resources)",
+    ]
+    assert played.told(Waiting)[-1].waits == ()
+
+
+def test_why_jobs_wait_in_a_queue_is_told_of_those_that_an_earlier_run_sent(
+    tmp_path: Path,
+) -> None:
+    cloud = faulty("poll", *[saying("PENDING (Resources)")] * 500)
+    plan = plan_of(1, "cloud", extra=", timeout: 10m, on_timeout: leave")
+    assert play(tmp_path, plan, cloud).summary.left
+    told = play(tmp_path, plan, cloud).told(Waiting)
+    assert "PENDING (Resources)" in [wait.why for event in told[:2] for wait in event.waits]
+
+
 def test_a_simulator_whose_cores_are_all_at_work_is_no_wait(tmp_path: Path) -> None:
     played = play(tmp_path, plan_of(40, "local"), FakeLocal(max_jobs=1, in_flight=1))
     assert played.told(Waiting) == []

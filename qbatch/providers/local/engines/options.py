@@ -156,11 +156,14 @@ class Slurm(PlainData):
         'batch jobs of 4 cpus for 2h each, on account q123'
         >>> Slurm(time="2h", extra=("--gres=gpu:1",)).takes
         'batch jobs of 1 cpu for 2h each, on your default account, with --gres=gpu:1'
+        >>> Slurm(time="90").takes
+        'batch jobs of 1 cpu for 90m each, on your default account'
         """
         cpus = f"{self.cpus} cpu{'s' if self.cpus > 1 else ''}"
-        time = f"for {self.time} each" if self.time else "for the partition's longest time each"
+        minutes = "m" if self.time and self.time.isdecimal() else ""
+        time = f"{self.time}{minutes}" if self.time else "the partition's longest time"
         parts = [
-            f"batch jobs of {cpus} {time}",
+            f"batch jobs of {cpus} for {time} each",
             f"on account {self.account}" if self.account else "on your default account",
         ]
         if self.qos:
