@@ -18,7 +18,8 @@ def open_side(name: str, open_run: Callable[[Path], Run]) -> Side:
     """Read one side.
 
     Args:
-        name: A run folder, a manifest, a ``.json`` or ``.csv`` file, or ``REV:path`` of one.
+        name: A run folder, a manifest, a ``.json`` or ``.csv`` file, ``REV:path`` of one, or an
+            archive, whose numbers are taken as an exported file's.
         open_run: Opens a run folder or manifest.
 
     Raises:
@@ -29,7 +30,9 @@ def open_side(name: str, open_run: Callable[[Path], Run]) -> Side:
     """
     path = Path(name)
     if path.exists():
-        if path.suffix.lower() in (".json", ".csv") and path.is_file():
+        if path.suffix.lower() == ".zip" and path.is_file():
+            side = read_export(name, ".json", _archived(path))
+        elif path.suffix.lower() in (".json", ".csv") and path.is_file():
             side = read_export(name, path.suffix.lower(), path.read_text("utf-8", "replace"))
         else:
             with open_run(path) as run:
@@ -45,3 +48,20 @@ def open_side(name: str, open_run: Callable[[Path], Run]) -> Side:
         waiting = f"; {side.unmeasured} are not measured yet" if side.unmeasured else ""
         raise SelectionError(f"{name}: none of its points has a result{waiting}")
     return side
+
+
+def _archived(path: Path) -> str:
+    """Return the numbers of an archive; nothing of it is written to disk or run.
+
+    Raises:
+        SelectionError: It is none, or its numbers are not those that were archived.
+    """
+    from qbatch.exchange.archived.contents import RESULTS, digest_of
+    from qbatch.exchange.archived.reading import read_archive
+
+    archive = read_archive(path)
+    if archive.listed.get(RESULTS) != digest_of(archive.files[RESULTS]):
+        raise SelectionError(
+            f"{path}: {RESULTS} was changed since it was archived; `qbatch verify` says all of it"
+        )
+    return archive.text(RESULTS)

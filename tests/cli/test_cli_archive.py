@@ -342,3 +342,17 @@ def test_numbers_across_points_are_named_as_not_computed(qbatch: Call, tmp_path:
     found = qbatch("verify", "two.zip", "--sample", "0", "--json").json
     assert found["not_computed"] == {"d": "is made of several points"}
     assert found["numbers"] == 2
+
+
+def test_an_archive_is_compared_by_the_numbers_in_it(done: Path, qbatch: Call) -> None:
+    assert qbatch("archive", done, "-o", "a.zip").code == 0
+    said = qbatch("diff", "a.zip", "runs/pair")
+    assert said.code == 0
+    assert "6 comparisons at 3 points that both have" in said.out
+    with zipfile.ZipFile("a.zip") as archive:
+        files = {name: archive.read(name) for name in archive.namelist()}
+    with zipfile.ZipFile("b.zip", "w") as archive:
+        for name, body in files.items():
+            archive.writestr(name, body + b" " if name == "results.json" else body)
+    said = qbatch("diff", "b.zip", "runs/pair")
+    assert (said.code, "b.zip: results.json was changed since" in said.err) == (2, True)

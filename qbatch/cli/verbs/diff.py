@@ -109,9 +109,10 @@ def diff(
 ) -> int:
     """Say which numbers changed from A to B, beyond what shot noise explains.
 
-    A and B are run folders, manifests, files of `qbatch export` (.json, .csv), or REV:path of such
-    a file in git. Points are matched by circuit, backend and parameters; all comparisons are judged
-    together. With --between, A alone is compared: each of its devices with each, say.
+    A and B are run folders, manifests, files of `qbatch export` (.json, .csv), archives (.zip), or
+    REV:path of an exported file in git. Points are matched by circuit, backend and parameters; all
+    comparisons are judged together. With --between, A alone is compared: each of its devices with
+    each, say.
 
     Exit code 0 when all are the same, 5 when something changed, 4 when nothing did but something is
     undecided.
