@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
@@ -59,13 +60,16 @@ def clouds(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         server.wait(30)
 
 
+#: Manifest -> the machines that it is for, and the clouds that have them.
+MACHINES = {"device_comparison": ("devices", "all"), "drift_study": ("drift", "oqc")}
+
+
 @contextmanager
-def devices(copy: Path) -> Iterator[None]:
-    """Emulated clouds, each with machines of another quality, and what leads to them."""
-    faults = str(copy / "faults" / "devices.yaml")
-    folder = copy / "devices"
-    folder.mkdir()
-    serving = emulating(folder, "all", "--queue-s", "0.2", "--faults", faults)
+def machines(copy: Path, script: str, clouds: str) -> Iterator[None]:
+    """Emulated clouds with machines as a script says, and what leads to them."""
+    faults = str(copy / "faults" / f"{script}.yaml")
+    folder = Path(tempfile.mkdtemp(dir=copy))
+    serving = emulating(folder, clouds, "--queue-s", "0.2", "--faults", faults)
     with serving as variables, pytest.MonkeyPatch.context() as patch:
         patch.setenv("QBATCH_STATE_DIR", str(folder))
         for name, value in variables.items():
@@ -85,7 +89,7 @@ def done(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureReques
             if "clouds" in name:
                 request.getfixturevalue("clouds")
             command = ["run", f"{copy / name}.yaml", "--trust", "--yes", f"--out={folder}"]
-            with devices(copy) if name == "device_comparison" else nullcontext():
+            with machines(copy, *MACHINES[name]) if name in MACHINES else nullcontext():
                 assert main(command) == 0
         return open_run(folder)
 
@@ -543,6 +547,35 @@ def test_diff_puts_six_devices_in_the_order_of_their_noise(
     assert largest["where"] == "n=6"
     assert [one["at"] for one in largest["order"]] == [*DEVICES]
     assert largest["apart"] == [True] * 5
+
+
+@pytest.mark.slow
+def test_a_drift_is_told_and_makes_no_slope_where_points_are_bought_mixed(
+    done: Open, tmp_path: Path
+) -> None:
+    def slope(run: Any) -> tuple[float, float]:
+        theta, ones = zip(*((w["theta"], e.value) for w, e in estimates(run, "one")), strict=True)
+        (a, _), covariance = np.polyfit(theta, ones, 1, cov=True)
+        return float(a), float(sqrt(covariance[0, 0]))
+
+    run = done("drift_study")
+    mixed, error = slope(run)
+    assert abs(mixed) < SIGMAS * error
+    (told,) = run.drift()
+    assert (told.test.kind, len(told.ones)) == ("trend", 7)
+    assert told.test.change == pytest.approx(-0.004 * 30, abs=SIGMAS * sqrt(2 * 0.1 * 0.9 / 1000))
+    assert told.warnings == []
+    out = tmp_path / "as-written"
+    copy = run.folder.parents[1]
+    options = ["-S", "sweep.order=as-written", "--yes", f"--out={out}"]
+    with machines(copy, *MACHINES["drift_study"]):
+        assert main(["run", str(copy / "drift_study.yaml"), *options]) == 0
+    with open_run(out) as other:
+        false, error = slope(other)
+        assert false == pytest.approx(0.004 * 29, abs=0.02)
+        assert false > 8 * error
+        assert [one.split(" goes")[0] for one in other.drift()[0].warnings] == ["theta"]
+    assert main(["check", str(run.folder)]) == 0
 
 
 @pytest.mark.slow
