@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from qbatch.cli import main
 from qbatch.job import JobState
 from qbatch.manifest import Manifest, parse_manifest
 from qbatch.result.stretches import bad_stretches
@@ -68,7 +69,7 @@ def seen(folder: Path) -> ToBuyAgain:
 
 
 def test_only_what_ran_in_the_bad_stretch_is_bought_again_and_the_old_is_kept(
-    clouds: Clouds, tmp_path: Path
+    clouds: Clouds, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     clouds.set_faults(switches={"oqc": {"noise": BAD}})
     assert buy(clouds, tmp_path / "run") == 31
@@ -79,6 +80,9 @@ def test_only_what_ran_in_the_bad_stretch_is_bought_again_and_the_old_is_kept(
     names = {each.point for each in found.jobs}
     assert names == BAD_POINTS | BAD_REFERENCES
     assert "11 jobs were taken while the share of 01 in 'ref' was 0.6" in found.stretches[0]
+    assert main(["show", str(tmp_path / "run"), "--drift"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines if "bad stretch" in line] == ["5", "6", "7"]
 
     assert buy(clouds, tmp_path / "run", found) == 11
     with Run(tmp_path / "run") as run:

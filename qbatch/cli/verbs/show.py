@@ -38,6 +38,9 @@ OUTCOMES = 16
     type=click.Choice([state.value for state in JobState]),
     help="Only points in this state.",
 )
+@click.option(
+    "--drift", is_flag=True, help="The references of each machine over the time of the run."
+)
 @click.option("--all", "all_rows", is_flag=True, help="Every row, however many.")
 @out_option
 @json_option
@@ -46,6 +49,7 @@ def show(
     point: str | None,
     expression: str | None,
     state: str | None,
+    drift: bool,
     all_rows: bool,
     out: Path | None,
     as_json: bool,
@@ -54,6 +58,11 @@ def show(
     from qbatch.cli.runs import choose, open_analysed
 
     opened = open_analysed(run, out)
+    if drift:
+        from qbatch.cli.drift import show_drift
+
+        show_drift(opened, as_json=as_json)
+        return
     if point is not None:
         one = opened[point]
         click.echo(
