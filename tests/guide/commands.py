@@ -1,11 +1,24 @@
-"""Console blocks of README and guide that are run: what they show is what the commands print.
+"""Command blocks of README and guide: they run, and what they show is what the commands print.
 
-A block below ``<!-- run -->`` is run by bash in a copy of the repository's manifests, those of a
-page one after the other. What is shown below a command is all that it prints to stdout, and of
-stderr the lines that are worth it. A line ``...`` stands for further lines, ``…`` at an end for the
-rest of a line. What differs between two runs is told from the rest by `steady`: ids, ports, clocks,
-speeds; where the mark says ``decimals``, these too, which emulated clouds draw.
-``<!-- run slowly -->``: among the slow tests. `python -m tests.guide commands` writes them anew.
+Blocks of ``console`` and ``sh`` are run by bash, those of a page one after the other, in a folder
+that holds nothing but a copy of the repository's manifests. Commands of ``sh`` end with exit code
+0. Of ``console``, what is shown below a command is all that it prints to stdout, and of stderr the
+lines that are worth it. A line ``...`` stands for further lines, ``…`` at an end for the rest of a
+line. What differs between two runs is told from the rest by `steady`: ids, ports, clocks, speeds.
+
+Blocks of ``bash`` are not run: they need what is not here, a batch system, a cluster, a package
+index. Neither are those below ``<!-- command: … -->``, which .ci/run runs.
+
+Lines above a block say more of it:
+
+- ``<!-- first: COMMAND -->`` is run before it: it makes the files that its words take for granted
+  (``$GUIDE`` is the guide's folder).
+- ``<!-- run slowly -->``: among the slow tests.
+- ``<!-- run decimals -->``: decimals differ, too, which emulated clouds draw.
+- ``<!-- run loosely -->``: how far it comes is chance. It is not compared, but no command
+  is misused, no manifest wrong, and no bug met.
+
+`python -m tests.guide commands` writes what blocks show anew.
 """
 
 from __future__ import annotations
@@ -20,8 +33,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-_BLOCK = re.compile(r"<!-- run([\w ,]*) -->\n```console\n(.*?)```", re.DOTALL)
+_BLOCK = re.compile(
+    r"^((?:<!-- [^\n]* -->\n)*)```(console|sh)\n(.*?)^```$",
+    re.DOTALL | re.MULTILINE,
+)
 _CUT = "@@qbatch@@"
+
+#: In the mark of a block that .ci/run runs.
+_ELSEWHERE = "<!-- command:"
+
+#: Exit codes that no block may end with: misused, a wrong manifest, credentials, a bug.
+_NEVER = (2, 3, 7, 70, 126, 127)
 
 #: What two runs of one command differ in, and what it reads as.
 _UNSTEADY = (
@@ -42,28 +64,69 @@ class Block:
     """A block of commands with what is shown of each.
 
     Attributes:
-        shown: (command, lines below it), in order.
+        first: Commands that are run before it.
+        shown: (command, lines below it), in order; None where no lines are shown.
         is_slow: It takes more than a few seconds.
         draws: Its decimals differ from run to run.
+        is_loose: What it shows is not compared.
     """
 
-    shown: tuple[tuple[str, tuple[str, ...]], ...]
+    first: tuple[str, ...]
+    shown: tuple[tuple[str, tuple[str, ...] | None], ...]
     is_slow: bool
     draws: bool
+    is_loose: bool
+
+
+@dataclass(frozen=True)
+class Printed:
+    """What a command did: its exit code, and what it printed, by lines."""
+
+    code: int
+    out: list[str]
+    err: list[str]
 
 
 def blocks_of(page: Path) -> list[Block]:
     """Return the blocks of a page that are run."""
-    found = []
-    for mark, text in _BLOCK.findall(page.read_text("utf-8")):
+    found = _BLOCK.findall(page.read_text("utf-8"))
+    return [_block(*each) for each in found if _ELSEWHERE not in each[0]]
+
+
+def _block(marks: str, language: str, text: str) -> Block:
+    shown: list[tuple[str, tuple[str, ...] | None]] = []
+    if language == "sh":
+        shown += [(line, None) for line in text.splitlines() if line.strip()]
+    else:
         parts = re.split(r"^\$ (.*)\n", text, flags=re.MULTILINE)[1:]
-        shown = zip(parts[::2], (tuple(lines.splitlines()) for lines in parts[1::2]), strict=True)
-        found.append(Block(tuple(shown), "slowly" in mark, "decimals" in mark))
-    return found
+        lines = (tuple(each.splitlines()) for each in parts[1::2])
+        shown += zip(parts[::2], lines, strict=True)
+    words = " ".join(re.findall(r"<!-- run([\w ,]*) -->", marks))
+    first = tuple(re.findall(r"<!-- first: (.*) -->", marks))
+    return Block(first, tuple(shown), "slowly" in words, "decimals" in words, "loosely" in words)
 
 
-def printed(blocks: list[Block], folder: Path, home: Path) -> list[tuple[list[str], list[str]]]:
-    """Run all commands of some blocks in a folder; return stdout and stderr of each, by lines.
+def problems(blocks: list[Block], folder: Path, home: Path) -> list[str]:
+    """Run the blocks of a page in an empty folder; say what is not as shown."""
+    found = iter(printed(blocks, folder, home))
+    return [
+        f"$ {command}: {said}"
+        for block in blocks
+        for command, lines in block.shown
+        if (said := _problem(block, lines, next(found)))
+    ]
+
+
+def _problem(block: Block, shown: tuple[str, ...] | None, done: Printed) -> str:
+    if shown is None and done.code:
+        return f"ended with {done.code}: {done.err}"
+    if block.is_loose:
+        return f"ended with {done.code}: {done.err}" if done.code in _NEVER else ""
+    return "" if shown is None else unlike(shown, done.out, done.err, draws=block.draws)
+
+
+def printed(blocks: list[Block], folder: Path, home: Path) -> list[Printed]:
+    """Run all commands of some blocks in a folder; return what each did.
 
     Args:
         blocks: In order.
@@ -77,20 +140,31 @@ def printed(blocks: list[Block], folder: Path, home: Path) -> list[tuple[list[st
     program.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -m qbatch "$@"\n')
     program.chmod(0o755)
     lines = ["PATH=$PWD/bin:$PATH"]
-    for command, _ in (shown for block in blocks for shown in block.shown):
-        lines += [command, *_waiting_for(command), f"echo {_CUT}; echo {_CUT} >&2"]
+    for block in blocks:
+        lines += [f"{{ {command}; }} >&2 || exit" for command in block.first]
+        for command, _ in block.shown:
+            end = f'echo "{_CUT} $code"; echo {_CUT} >&2'
+            lines += [command, "code=$?", *_waiting_for(command), end]
     script = "\n".join([*lines, "kill $(jobs -p) 2>/dev/null; true"])
     done = subprocess.run(
         ["bash", "-c", script],
         cwd=folder,
-        env=dict(os.environ),  # without COLUMNS, which readline puts there unseen by Python
+        env={
+            **os.environ,
+            "GUIDE": str(home / "qbatch" / "guide"),
+        },  # without COLUMNS, which readline puts there unseen by Python
+        stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
         timeout=300,
         check=True,
     )
-    out, err = (text.split(f"{_CUT}\n")[:-1] for text in (done.stdout, done.stderr))
-    return [(o.splitlines(), e.splitlines()) for o, e in zip(out, err, strict=True)]
+    out = re.split(rf"{_CUT} (\d+)\n", done.stdout)[:-1]
+    err = done.stderr.split(f"{_CUT}\n")[:-1]
+    return [
+        Printed(int(code), told.splitlines(), beside.splitlines())
+        for told, code, beside in zip(out[::2], out[1::2], err, strict=True)
+    ]
 
 
 def _waiting_for(command: str) -> list[str]:
@@ -128,18 +202,26 @@ def renewed(text: str, page: Path, folder: Path, home: Path) -> str:
     blocks = blocks_of(page)
     found = iter(printed(blocks, folder, home))
     made = iter([_shown(block, found) for block in blocks])
-    return _BLOCK.sub(lambda block: f"<!-- run{block[1]} -->\n```console\n{next(made)}```", text)
+    return _BLOCK.sub(
+        lambda block: (
+            block[0] if _ELSEWHERE in block[1] else f"{block[1]}```{block[2]}\n{next(made)}```"
+        ),
+        text,
+    )
 
 
-def _shown(block: Block, found: Iterator[tuple[list[str], list[str]]]) -> str:
+def _shown(block: Block, found: Iterator[Printed]) -> str:
     lines = []
     for command, shown in block.shown:
-        out, err = next(found)
+        done = next(found)
+        if shown is None:
+            lines.append(command)
+            continue
         lines.append(f"$ {command}")
-        if unlike(shown, out, err, draws=block.draws):
-            beside = {steady(line, draws=block.draws): line for line in err}
+        if not block.is_loose and unlike(shown, done.out, done.err, draws=block.draws):
+            beside = {steady(line, draws=block.draws): line for line in done.err}
             kept = [beside.get(steady(line, draws=block.draws)) for line in shown]
-            shown = (*(line for line in kept if line), *out)
+            shown = (*(line for line in kept if line), *done.out)
         lines += [line.replace("\u202f", " ") for line in shown]
     return "\n".join([*lines, ""])
 
