@@ -60,8 +60,8 @@ def _is_for_want_of_room(error: OSError) -> bool:
 
 
 def _tell(error: BaseException) -> int:
+    from qbatch.cli.error_topics import topic_of
     from qbatch.cli.exits import Exit, code_of
-    from qbatch.cli.topics import topic_of
     from qbatch.errors import QbatchError, SourceError, SourceErrors
 
     if isinstance(error, click.exceptions.Exit):

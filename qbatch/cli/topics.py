@@ -1,4 +1,4 @@
-"""The guide in the terminal: its pages, their sections, and which page an error belongs to."""
+"""The guide in the terminal: its pages and their sections."""
 
 from __future__ import annotations
 
@@ -7,25 +7,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib import resources
 
-from qbatch import errors
-
 _LINK = re.compile(r"\[([^\]]+)\]\((?!https?:)[^)\s]*\)")
 _MARK = re.compile(r"^<!-- .*? -->\n", re.MULTILINE)
 _ROW = re.compile(r"^\| (.*) \| (.*) \|$", re.MULTILINE)
 _PAGE = re.compile(r"\]\(([\w-]+)\.md\)")
-
-#: The first kind that an error is decides which page tells more of it, unless it names one.
-_OF_ERROR: tuple[tuple[type[BaseException], str], ...] = (
-    (errors.CredentialsError, "clouds"),
-    (errors.CircuitError, "circuits"),
-    (errors.SourceError, "manifest"),
-    (errors.OverBudget, "budgets"),
-    (errors.NotApproved, "budgets"),
-    (errors.ConsentError, "exit-codes"),
-    (errors.ProviderError, "clouds"),
-    (errors.SnapshotError, "reliability"),
-    (errors.PointsFailed, "reliability"),
-)
 
 
 @dataclass(frozen=True)
@@ -93,12 +78,3 @@ def sections_about(words: str) -> list[Section]:
     ]
     exact = [each for each in found if each.title.lower().replace("-", " ").split() == wanted]
     return exact or found
-
-
-def topic_of(error: BaseException) -> str:
-    """Return the page that tells more of an error, of several of the first; "" for none."""
-    if isinstance(error, BaseExceptionGroup):
-        return topic_of(error.exceptions[0])
-    if isinstance(error, errors.QbatchError) and error.topic:
-        return error.topic
-    return next((topic for kind, topic in _OF_ERROR if isinstance(error, kind)), "")

@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 
 from qbatch import errors
+from qbatch.cli.error_topics import topic_of
 from qbatch.cli.explaining import Key, Keys
 from qbatch.cli.group import SECTIONS
-from qbatch.cli.topics import pages, plain, sections, topic_of
+from qbatch.cli.topics import pages, plain, sections
 from qbatch.providers import manifest_schema
 from tests.cli.conftest import Call
 from tests.guide.blocks import GUIDE
@@ -120,7 +121,10 @@ def test_exit_codes_are_explained(qbatch: Call) -> None:
     ("error", "topic"),
     [
         (errors.ManifestError(errors.Place("a.yaml"), "x"), "manifest"),
+        (errors.ManifestError(errors.Place("a.yaml"), "analysis.fits.t1.x: no axis"), "fits"),
+        (errors.ManifestError(errors.Place("a.yaml"), "unknown key 'a' in budget; b"), "budgets"),
         (errors.CircuitError(errors.Place("a.qasm"), "x"), "circuits"),
+        (errors.Refused("oqc: no such target"), "oqc"),
         (errors.NotApproved("x", None), "budgets"),
         (errors.CredentialsError("x"), "clouds"),
         (errors.NotAllowed("x"), "clouds"),
