@@ -19,6 +19,7 @@ from qbatch.curves import CURVES
 from qbatch.providers import BUILT_IN, manifest_schema
 from qbatch.providers.kit.proofs import UNSERVED
 from qbatch.purchase import COMPOSITES, MOVES, TABLE, JobState
+from tests.guide.messages import messages
 from tests.guide.rooms import renewed
 
 GUIDE = Path(qbatch.__file__).parent / "guide"
@@ -176,6 +177,26 @@ def _public() -> str:
     return _table(("name", "what it is"), rows())
 
 
+def _messages() -> str:
+    """What can be said of mistakes and trouble, by the page that tells more."""
+    rows: dict[str, set[tuple[str, str, str]]] = {}
+    for each in messages():
+        problem, remedy = each.parts
+        row = (_code(each.place), _code(problem), _code(remedy))
+        rows.setdefault(each.topic, set()).add(row)
+    head = ("place", "what is said", "how to mend it")
+    return "".join(
+        f"\n## {topic}\n\n{_table(head, iter(sorted(rows[topic], key=lambda row: row[1])))}"
+        for topic in sorted(rows)
+    )
+
+
+def _code(text: str) -> str:
+    """A text in a cell, letter for letter."""
+    fence = "``" if "`" in text else "`"
+    return f"{fence}{_cell(text)}{fence}" if text else ""
+
+
 def _toy(file: str, language: str, package: str = "providers/toy_cloud") -> str:
     """A file of a package by which the tests add something: a cloud, where none is named."""
     text = (Path(__file__).parents[1] / package / file).read_text("utf-8")
@@ -193,6 +214,7 @@ _MADE: Mapping[str, Callable[[], str]] = {
     "vendors": _vendors,
     "curves": _curves,
     "public names": _public,
+    "messages": _messages,
     "toy driver": lambda: _toy("toy_cloud.py", "python"),
     "toy project": lambda: _toy("pyproject.toml", "toml"),
     "toy extras": lambda: _toy("toy_extras.py", "python", "extending/toy_extras"),
