@@ -185,8 +185,12 @@ def _messages() -> str:
         row = (_code(each.place), _code(problem), _code(remedy))
         rows.setdefault(each.topic, set()).add(row)
     head = ("place", "what is said", "how to mend it")
+
+    def by_text(row: tuple[str, str, str]) -> tuple[str, str, str]:
+        return row[1], row[0], row[2]
+
     return "".join(
-        f"\n## {topic}\n\n{_table(head, iter(sorted(rows[topic], key=lambda row: row[1])))}"
+        f"\n## {topic or 'Of no page'}\n\n{_table(head, iter(sorted(rows[topic], key=by_text)))}"
         for topic in sorted(rows)
     )
 
