@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 from types import TracebackType
 
 from qbatch import errors
+from qbatch.cli.topics import pages
 
 #: The first kind that an error is decides which page tells more of it.
 _OF_KIND: tuple[tuple[type[BaseException], str], ...] = (
@@ -22,9 +24,6 @@ _OF_KIND: tuple[tuple[type[BaseException], str], ...] = (
     (errors.PointsFailed, "reliability"),
 )
 
-#: Pages about one cloud: what its driver says begins with its name.
-_CLOUDS = ("ibm-direct-access", "marqov", "open-quantum", "oqc", "scaleway", "slurm", "dask")
-
 #: The longest beginning of a manifest's key that stands here decides.
 _OF_KEY = {
     "analysis": "numbers",
@@ -40,7 +39,8 @@ _OF_KEY = {
     "run.reference": "drift",
 }
 
-#: The longest beginning of a module's name that stands here decides.
+#: The longest beginning of a module's name that stands here decides, unless a step of it is called
+#: as a page is.
 _OF_ROOM = {
     "accuracy": "adaptive",
     "across": "across",
@@ -66,7 +66,6 @@ _OF_ROOM = {
     "cli.verbs.resolve": "reliability",
     "difference": "comparing",
     "exchange": "extending",
-    "exchange.oqc": "oqc",
     "executor": "reliability",
     "executor.reuse": "pooling",
     "formula": "across",
@@ -77,9 +76,7 @@ _OF_ROOM = {
     "manifest.budget": "budgets",
     "manifest.derived": "across",
     "manifest.expected": "across",
-    "manifest.fits": "fits",
     "manifest.hamiltonians": "numbers",
-    "manifest.mitigation": "mitigation",
     "manifest.of_points": "across",
     "manifest.own": "numbers",
     "manifest.prices": "budgets",
@@ -90,14 +87,8 @@ _OF_ROOM = {
     "plan.pricing": "budgets",
     "plan.references": "drift",
     "providers": "clouds",
-    "providers.ibm_direct_access": "ibm-direct-access",
     "providers.local": "circuits",
     "providers.local.engines": "engines",
-    "providers.local.engines.slurm": "slurm",
-    "providers.marqov": "marqov",
-    "providers.open_quantum": "open-quantum",
-    "providers.oqc": "oqc",
-    "providers.scaleway": "scaleway",
     "report": "numbers",
     "report.template": "extending",
     "result": "numbers",
@@ -129,19 +120,26 @@ def topic_for(kind: type[BaseException], text: str, room: str) -> str:
         text: What it says; of a mistake in a file, without the place.
         room: Module that raised it, after ``qbatch.``; "" where that is not known.
     """
-    cloud = text.partition(":")[0]
-    if issubclass(kind, errors.ProviderError) and cloud in _CLOUDS:
+    cloud = text.partition(":")[0]  # what a driver says begins with its name
+    if issubclass(kind, errors.ProviderError) and cloud in _pages():
         return cloud
     key = _KEY.match(text)
     if issubclass(kind, errors.ManifestError) and key and (page := _nearest(_OF_KEY, key[1])):
         return page
     general = next((page for each, page in _OF_KIND if issubclass(kind, each)), "")
-    return general or _nearest(_OF_ROOM, room)
+    return general or page_of_room(room)
 
 
 def page_of_room(room: str) -> str:
     """Return the page about what a module does; "" for none."""
-    return _nearest(_OF_ROOM, room)
+    steps = room.replace("_", "-").split(".")[1:]
+    named = [step for step in steps if step in _pages()]
+    return named[-1] if named else _nearest(_OF_ROOM, room)
+
+
+@cache
+def _pages() -> frozenset[str]:
+    return frozenset(pages())
 
 
 def _nearest(pages: dict[str, str], name: str) -> str:
