@@ -99,8 +99,8 @@ class Simulator(BaseModel):
 
     noise_model: Any = None
     seed_simulator: Annotated[Whole, Field(ge=0)] | None = None
-    coupling_map: list[Any] | None = None
-    basis_gates: list[str] | None = None
+    coupling_map: tuple[Any, ...] | None = None
+    basis_gates: tuple[str, ...] | None = None
 
 
 class Sampler(BaseModel):
