@@ -177,6 +177,15 @@ def _range(schema: Schema) -> str:
     return f" {' '.join(told)}" if told else ""
 
 
+def example_lines(key: Key) -> list[str]:
+    """Return how a key stands in a manifest: in one of the examples, else as the schema has it."""
+    manifest, lines = example_of(key)
+    if lines:
+        return [f"  example  {manifest}.yaml", *(f"    {line}" for line in lines)]
+    told = [json.dumps(each, ensure_ascii=False) for each in key.schema.get("examples", ())]
+    return [f"  example  {key.path[-1]}: {each}" for each in told]
+
+
 def example_of(key: Key) -> tuple[str, list[str]]:
     """Return the name of a manifest that has a key, and how it stands there; "" for none."""
     from qbatch.cli import gallery

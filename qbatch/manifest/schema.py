@@ -18,6 +18,7 @@ from pydantic_core import core_schema
 from qbatch.manifest.accuracy import Accuracy
 from qbatch.manifest.annotations import models_in
 from qbatch.manifest.axes import FORMS
+from qbatch.manifest.examples import add_examples
 from qbatch.manifest.fields import POINTER, Model
 from qbatch.manifest.models import Manifest
 
@@ -101,6 +102,7 @@ def generate(parts: Mapping[str, Mapping[str, type[BaseModel]]]) -> Schema:
             **{k: v for k, v in many.items() if k not in _LIST_KEYS},
             "anyOf": one_or_many,
         }
+    add_examples(schema)
     return {
         "$schema": _DIALECT,
         **schema,

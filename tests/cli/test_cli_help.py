@@ -9,7 +9,7 @@ import pytest
 
 from qbatch import errors
 from qbatch.cli.error_topics import topic_of
-from qbatch.cli.explaining import Key, Keys
+from qbatch.cli.explaining import NAME, Key, Keys
 from qbatch.cli.group import SECTIONS
 from qbatch.cli.topics import pages, plain, sections
 from qbatch.providers import manifest_schema
@@ -95,6 +95,15 @@ def test_a_key_is_told_with_whose_it_is_what_it_takes_and_an_example(qbatch: Cal
     told = qbatch("explain", "report.plots.xscale").out
     assert '  default  "linear"\n  example  bell.yaml\n' in told
     assert "xscale: log" in told
+
+
+def test_every_key_is_found_by_its_path_and_has_an_example() -> None:
+    keys = Keys(SCHEMA)
+    named = [each for each in every_key() if each.path[-1] != NAME]
+    assert len(named) > 250
+    for each in named:
+        assert each.path in {found.path for found in keys.find(each.name)}
+        assert each.schema.get("examples"), each.name
 
 
 def test_an_example_is_a_line_of_a_manifest_that_comes_with_the_package(qbatch: Call) -> None:

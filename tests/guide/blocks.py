@@ -16,6 +16,7 @@ from typing import Any
 
 import qbatch
 from qbatch.curves import CURVES
+from qbatch.manifest.examples import manifests
 from qbatch.providers import BUILT_IN, manifest_schema
 from qbatch.providers.kit.proofs import UNSERVED
 from qbatch.purchase import COMPOSITES, MOVES, TABLE, JobState
@@ -219,6 +220,10 @@ _MADE: Mapping[str, Callable[[], str]] = {
     "curves": _curves,
     "public names": _public,
     "messages": _messages,
+    **{
+        f"every key of {name}": (lambda text=text: f"```yaml\n{text}```\n")
+        for name, text in manifests().items()
+    },
     "toy driver": lambda: _toy("toy_cloud.py", "python"),
     "toy project": lambda: _toy("pyproject.toml", "toml"),
     "toy extras": lambda: _toy("toy_extras.py", "python", "extending/toy_extras"),

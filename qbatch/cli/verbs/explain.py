@@ -23,7 +23,7 @@ def explain(key: str) -> None:
     if key.isdecimal():
         _say(_exit_code(key))
         return
-    from qbatch.cli.explaining import Keys, example_of
+    from qbatch.cli.explaining import Keys, example_lines
     from qbatch.providers import manifest_schema
 
     keys = Keys(manifest_schema())
@@ -32,11 +32,8 @@ def explain(key: str) -> None:
             click.echo()
         for line in keys.lines(found):
             _say(line)
-        manifest, lines = example_of(found)
-        if lines:
-            _say(f"  example  {manifest}.yaml")
-            for line in lines:
-                click.echo(f"    {line}")
+        for line in example_lines(found):
+            click.echo(line)
 
 
 def _say(line: str) -> None:
