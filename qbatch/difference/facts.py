@@ -1,7 +1,7 @@
 """What is known of a run beside its numbers, and in what two of them differ.
 
-Manifest, versions, targets with their calibration, the commit, when it ran. What names no
-experiment (the run folder, its id) is left out.
+Manifest, versions, targets with their calibration, accounts, the commit, the computer's system and
+packages, when it ran. What names no experiment (the run folder, its id) is left out.
 """
 
 from __future__ import annotations
@@ -17,6 +17,12 @@ if TYPE_CHECKING:
 
 #: Parts of a manifest that change no number, or are told as numbers.
 _NOT_TOLD = ("name", "description", "tags", "report", "checks", "run", "budget")
+
+#: Characters of a fact in a line.
+_LONGEST = 60
+
+#: Of what is noted as a run begins (`snapshot.origins.Origin`).
+_OF_COMPUTER = ("system", "python", "packages")
 
 _ABSENT = "–"
 
@@ -36,7 +42,9 @@ def facts_of(run: Run) -> dict[str, Any]:
             }
             for name, target in run.targets.items()
         },
+        "accounts": _accounts(run),
         "commit": run.meta.get("revision") or None,
+        "computer": _computer(run),
         "began": run.meta.get("started_at"),
         "ended": run.meta.get("finished_at"),
     }
@@ -45,6 +53,22 @@ def facts_of(run: Run) -> dict[str, Any]:
         for path, value in leaves(found).items()
         if value not in (None, {}, []) and not _is_text(path)
     }
+
+
+def _accounts(run: Run) -> dict[str, str]:
+    """Backend -> the accounts with which it was bought there."""
+    found: dict[str, set[str]] = {}
+    for purchase in run.ledger():
+        if purchase.account:
+            found.setdefault(purchase.entry.backend, set()).add(purchase.account)
+    return {backend: ", ".join(sorted(each)) for backend, each in found.items()}
+
+
+def _computer(run: Run) -> dict[str, str]:
+    """What the run was last called on; who called and where stays with the run."""
+    known = run.origins()
+    last = known[-1] if known else None
+    return {} if last is None else {name: getattr(last, name) for name in _OF_COMPUTER}
 
 
 def _is_text(path: str) -> bool:
@@ -59,10 +83,18 @@ def differing(here: Mapping[str, Any], there: Mapping[str, Any]) -> Iterator[tup
     for name in dict.fromkeys((*here, *there)):
         one, other = here.get(name, _ABSENT), there.get(name, _ABSENT)
         if one != other:
-            yield name, shown(one), shown(other)
+            told = shown(one), shown(other)
+            if told[0] == told[1]:  # they differ behind what is shown
+                told = _end(one), _end(other)
+            yield name, *told
+
+
+def _end(value: Any) -> str:
+    text = " ".join(str(value).split())
+    return text if len(text) <= _LONGEST else f"…{text[3 - _LONGEST :]}"
 
 
 def shown(value: Any) -> str:
     """A fact in a line."""
     text = " ".join(str(value).split())
-    return text if len(text) <= 60 else f"{text[:57]}…"
+    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 3]}…"

@@ -195,6 +195,8 @@ def _renamed(side: Side, labels: Mapping[str, str]) -> Side:
 
 def _fact(name: str, labels: Mapping[str, str]) -> str:
     """The name of a fact under the new names; "" of what two machines never have alike."""
+    if name.removeprefix("accounts.") in labels:
+        return ""
     for head in ("manifest.backends.", "targets."):
         if name.startswith(head):
             backend, _, rest = name.removeprefix(head).partition(".")

@@ -98,6 +98,10 @@ class Kept(Opened):
             (datetime.fromtimestamp(at, UTC), JobState(state), note) for at, state, note in rows
         ]
 
+    def origins(self) -> list[Origin]:
+        """From where the run was called, oldest first."""
+        return read_origins(self.meta)
+
     def origins_of(self, point: PointResult) -> list[Origin]:
         """From where `point`'s jobs were sent, or computed; oldest first, each once."""
         sent = [
