@@ -90,7 +90,8 @@ def verify(path: Path) -> Verified:
 def _across_points(results: Any) -> dict[str, str]:
     """Name the numbers that are made of several points."""
     tables = results if isinstance(results, dict) else {}
-    rows = [row for key in ("across", "fits") for row in tables.get(key) or []]
+    told = [tables.get(key) for key in ("across", "fits")]
+    rows = [row for each in told if isinstance(each, list) for row in each]
     names = [row.get("name") for row in rows if isinstance(row, dict)]
     return {str(name): "is made of several points" for name in names if name}
 
@@ -119,8 +120,8 @@ def _check_numbers(
     try:
         counts = {setting.basis: setting.counts for setting in point}
         computed = _analysed(counts, point[0].fields, manifest)
-    except (ValueError, QbatchError) as error:
-        yield Finding(where, f"its counts cannot be analysed: {error}")
+    except (ValueError, KeyError, TypeError, QbatchError) as error:
+        yield Finding(where, f"its counts cannot be analysed: {type(error).__name__}: {error}")
         return
     for setting in point:
         bought, there = sum(n for _, n in setting.facts["jobs"]), counts[setting.basis].shots

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -60,10 +61,18 @@ def told(run: Run) -> Drifting:
 JUMP = {"readout": 0.02, "jumps": [{"after_jobs": 16, "readout": 0.15}]}
 
 
+@pytest.fixture(scope="module")
+def jumped(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
+    """A sweep as it is written on a machine that jumps while it runs."""
+    folder = tmp_path_factory.mktemp("jumped")
+    with played(folder, f"toshiko: {CLOUDS['toshiko']}", "as-written", JUMP) as run:
+        yield run
+
+
 def test_a_jump_is_seen_where_it_is_and_an_order_that_follows_time_is_warned_of(
-    tmp_path: Path,
+    jumped: Run,
 ) -> None:
-    with played(tmp_path, f"toshiko: {CLOUDS['toshiko']}", "as-written", JUMP) as run:
+    with Run(jumped.folder) as run:
         found = told(run)
         assert (found.outcome, len(found.ones)) == ("01", 11)
         assert found.test.kind == "jump"
@@ -78,10 +87,11 @@ def test_a_jump_is_seen_where_it_is_and_an_order_that_follows_time_is_warned_of(
     assert "<title>The reference over time on toshiko</title>" in page
 
 
-def test_an_archive_tells_drift_anew_and_one_changed_count_is_found(tmp_path: Path) -> None:
-    with played(tmp_path, f"toshiko: {CLOUDS['toshiko']}", "as-written", JUMP) as run:
-        write_archive(run, tmp_path / "a.zip")
-        (told,) = [each.facts() for each in run.drift()]
+def test_an_archive_tells_drift_anew_and_one_changed_count_is_found(
+    jumped: Run, tmp_path: Path
+) -> None:
+    write_archive(jumped, tmp_path / "a.zip")
+    (told,) = [each.facts() for each in jumped.drift()]
     whole = verify(tmp_path / "a.zip")
     assert whole.findings == []
     assert json.loads(whole.archive.files["results.json"])["drift"] == [told]

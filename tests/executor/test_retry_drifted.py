@@ -6,6 +6,7 @@ and its own book.
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from qbatch.cli import main
 from qbatch.job import JobState
 from qbatch.manifest import Manifest, parse_manifest
 from qbatch.result.stretches import bad_stretches
-from qbatch.snapshot import Run
+from qbatch.snapshot import Attempt, PointResult, Run, merge
 from qbatch.snapshot.borrowing import Borrower
 from qbatch.snapshot.drifted import ToBuyAgain, to_buy_again
 from tests.executor.test_reference_runs import FLAT, REF
@@ -129,6 +130,30 @@ def test_a_run_that_is_cut_off_once_they_are_aside_buys_them_with_the_rest(
         assert run["theta=6"].counts is None
         assert len(run.put_aside()) == 11
     assert buy(clouds, tmp_path / "run") == 11
+
+
+@pytest.mark.slow
+def test_folders_that_are_merged_count_what_was_bought_again_once_and_each_purchase(
+    clouds: Clouds, tmp_path: Path
+) -> None:
+    clouds.set_faults(switches={"oqc": {"noise": BAD}})
+    buy(clouds, tmp_path / "run")
+    shutil.copytree(tmp_path / "run", tmp_path / "copy")
+    buy(clouds, tmp_path / "run", seen(tmp_path / "run"))
+    for number, order in enumerate((("run", "copy"), ("copy", "run"))):
+        copies = [shutil.copytree(tmp_path / one, tmp_path / f"{number}{one}") for one in order]
+        merge(copies, tmp_path / f"merged{number}")
+        with Run(tmp_path / f"merged{number}") as run:
+            assert [point.counts.shots for point in run if point.counts] == [200] * 20
+            assert len(run.ledger()) == len(clouds.ledger()) == 42
+            with Run(tmp_path / order[0]) as first:
+                assert all(one.counts == two.counts for one, two in zip(run, first, strict=True))
+            counted = {each.provider_job_id for point in run for each in _latest(run, point)}
+            assert counted.isdisjoint(each.reused.provider_job_id for each in run.put_aside())
+
+
+def _latest(run: Run, point: PointResult) -> list[Attempt]:
+    return run.attempts_of(point)[-1:]
 
 
 def test_other_jobs_are_not_touched_and_selected_ones_alone_are_set_aside(

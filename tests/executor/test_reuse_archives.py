@@ -7,14 +7,16 @@ import json
 import shutil
 import zipfile
 from collections.abc import Callable
+from contextlib import suppress
 from itertools import permutations
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
 
-from qbatch.archive import write_archive
-from qbatch.errors import SelectionError, SnapshotError
+from qbatch.archive import verify, write_archive
+from qbatch.errors import QbatchError, SelectionError, SnapshotError
 from qbatch.exchange.oqc.adopt import MANIFEST, adopt_oqc
 from qbatch.executor.reuse import gather
 from qbatch.manifest import load_manifest, parse_manifest
@@ -162,6 +164,47 @@ def test_a_bomb_and_what_is_no_archive_are_told(
         compute(local("after", 10), tmp_path / "after", reuse=[bomb])
 
 
+STRANGE = [None, 0, -1, 10**30, 1.5, "", "x" * 300, [], {}, True, [[]], {"a": 1}, float("inf")]
+
+
+def changed_somewhere(value: Any, random: Random) -> Any:
+    """Put something else, or nothing, in one place of a JSON value."""
+    place, inside = None, value
+    while isinstance(inside, dict | list) and inside and random.random() < 0.9:
+        keys = [*inside] if isinstance(inside, dict) else [*range(len(inside))]
+        place = inside, random.choice(keys)
+        inside = place[0][place[1]]
+    if place is None:
+        return random.choice(STRANGE)
+    if random.random() < 0.2:
+        del place[0][place[1]]
+    else:
+        place[0][place[1]] = random.choice(STRANGE)
+    return value
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(60))
+def test_whatever_an_archive_says_it_is_read_or_refused_in_words(
+    before: Path, tmp_path: Path, seed: int
+) -> None:
+    random = Random(seed)
+    tables = ("jobs.json", "points.json", "settings.json", "results.json", "environment.json")
+    name = random.choice(tables)
+
+    def change(files: dict[str, bytes]) -> None:
+        told = changed_somewhere(json.loads(files[name]), random)
+        files[name] = json.dumps(told).encode()
+
+    path = forged(before, change, tmp_path / "forged.zip")
+    plan = expand(local("after", 4000))
+    with suppress(QbatchError):
+        found = gather(plan, {"sim": Target("aer")}, [path])
+        assert {loan.lent.point.shots for loan in found.loans} <= {1000}
+    with suppress(QbatchError):
+        verify(path)
+
+
 # -- imported jobs ------------------------------------------------------------------------------
 
 
@@ -178,7 +221,7 @@ def imported(folder: Path, *numbers: int) -> Path:
 
 
 def test_imported_jobs_count_once_in_whatever_order_their_files_have_them(tmp_path: Path) -> None:
-    orders = ((1, 2), (2, 1), (2,), (3, 2, 1))
+    orders = ((1, 2), (2, 1), (3, 2, 1))
     files = [imported(tmp_path / f"{number}", *order) for number, order in enumerate(orders)]
     plan = expand(load_manifest(files[-1] / MANIFEST))  # three repeats of one circuit
     target = Target("qpu", price=Price("usd", per_shot=1.0))

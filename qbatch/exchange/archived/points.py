@@ -67,10 +67,13 @@ class ArchivedPoint:
     @property
     def has_shots_axis(self) -> bool | None:
         """Whether its shots are part of its id; None where it is neither."""
-        if id_of(self.identity) == self.id:
-            return False
-        if id_of(self.identity | {"shots": self.fields["shots"]}) == self.id:
-            return True
+        try:
+            if id_of(self.identity) == self.id:
+                return False
+            if id_of(self.identity | {"shots": self.fields["shots"]}) == self.id:
+                return True
+        except ValueError:  # with numbers that are none there is no id
+            return None
         return None
 
     @property
