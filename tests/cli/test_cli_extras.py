@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ast
 import builtins
+import json
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -50,6 +52,50 @@ def test_a_run_that_could_not_write_its_report_does_not_begin(qbatch: Call, mani
     assert said.code == 2
     assert "parquet: pandas is not installed; pip install" in said.err
     assert not Path("runs").exists()
+
+
+MANIFEST = """\
+qbatch: 1
+name: bell
+circuits: {bell: bell.qasm}
+backends:
+  sim: {provider: local, BACKEND}
+sweep: {seed: 1}
+shots: 100
+"""
+
+
+def test_a_library_that_a_manifest_names_is_asked_for_before_anything_runs(
+    qbatch: Call, manifest: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    manifest.write_text(MANIFEST.replace("BACKEND", "options: {method: stim}"))
+    monkeypatch.setitem(sys.modules, "stim", None)
+    for verb in ("plan", "run"):
+        said = qbatch(verb, manifest)
+        assert said.code == 3
+        assert "sim: options.method: stim is not installed; pip install 'qbatch[stim]'" in said.err
+    assert not Path("runs").exists()
+
+
+def test_a_library_that_a_manifest_names_is_pinned_with_its_version(
+    qbatch: Call, manifest: Path
+) -> None:
+    stim = pytest.importorskip("stim")
+    for options, pinned in (("{}", None), ("{method: stim}", stim.__version__)):
+        manifest.write_text(MANIFEST.replace("BACKEND", f"options: {options}"))
+        assert qbatch("run", manifest, "--no-report").code == 0
+        (entry,) = json.loads(Path("qbatch.lock").read_text())["manifests"].values()
+        assert entry["versions"].get("stim") == pinned
+
+
+def test_a_cluster_without_its_client_is_told_so_beside_other_backends(
+    qbatch: Call, manifest: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    manifest.write_text(MANIFEST.replace("BACKEND", 'engine: {dask: "tcp://127.0.0.1:9"}'))
+    said = qbatch("backends", manifest, "--provider", "local", "--trust")
+    assert said.code == 3
+    assert "dask: distributed is not installed; pip install 'qbatch[dask]'" in said.err
 
 
 def kinds(kind: type[BaseException]) -> list[type[BaseException]]:

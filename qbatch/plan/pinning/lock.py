@@ -12,7 +12,7 @@ under its file name.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
@@ -38,6 +38,9 @@ MOST_IDS = 500
 #: Distributions whose version can change a result.
 PINNED = ("qbatch", "qiskit", "qiskit-aer", "numpy")
 
+#: Those by whose name a target computes: pinned where a plan has such a target.
+PINNED_BY_TARGET = frozenset({"stim"})
+
 _MODULUS = 1 << 256
 
 
@@ -46,12 +49,16 @@ def lock_path(plan: Plan) -> Path:
     return plan.manifest.folder / "qbatch.lock"
 
 
-def installed_versions() -> dict[str, str]:
-    """Return the versions of those of `PINNED` that are installed, without importing them."""
+def installed_versions(more: Iterable[str] = ()) -> dict[str, str]:
+    """Return the versions of those of `PINNED` that are installed, without importing them.
+
+    Args:
+        more: Further distributions, which are told likewise.
+    """
     from importlib.metadata import PackageNotFoundError, version
 
     found = {}
-    for name in PINNED:
+    for name in (*PINNED, *more):
         try:
             found[name] = version(name)
         except PackageNotFoundError:
@@ -95,12 +102,18 @@ def make_lock(
     return {
         "name": plan.manifest.name,
         "ids": IDS,
-        "versions": dict(installed_versions() if versions is None else versions),
+        "versions": dict(installed_versions(_named(targets)) if versions is None else versions),
         **describe(plan),
         "targets": describe_targets(plan, targets, drivers or {}),
         "sweeps": sweeps,
         "points": ids,
     }
+
+
+def _named(targets: Mapping[str, Target]) -> list[str]:
+    """Return which distributions compute because a target is named after them."""
+    names = {name for target in targets.values() for name in target.name.split(", ")}
+    return sorted(names & PINNED_BY_TARGET)
 
 
 def write_lock(

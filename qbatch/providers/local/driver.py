@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, get_args
 
-from qbatch.errors import Refused
+from qbatch.errors import Refused, Unfit
 from qbatch.job import CompositeJob, JobState
 from qbatch.providers import (
     Answer,
@@ -149,6 +149,8 @@ class LocalDriver:
 
     async def describe(self) -> Target:
         """Say what it takes; asks nobody where it computes on this machine."""
+        if not self._place.is_elsewhere:
+            check_installed(self.name, self._settings)
         if self.is_asked:
             await self._begin()
         return target_of(self._settings, self._capacity, remark=self._place.remark)
@@ -307,6 +309,19 @@ class LocalDriver:
             self._news[update.job_id] = update
         if self._event is not None:
             self._event.set()
+
+
+def check_installed(name: str, settings: Settings) -> None:
+    """See that what a backend computes with is on this machine.
+
+    Raises:
+        Unfit: It is not.
+    """
+    if settings.options.method == "stim" and find_spec("stim") is None:
+        raise Unfit(
+            f"{name}: options.method: stim is not installed; pip install 'qbatch[stim]' brings it, "
+            "or write method: stabilizer"
+        ).about("circuits")
 
 
 def target_of(settings: Settings, capacity: int, **more: Any) -> Target:

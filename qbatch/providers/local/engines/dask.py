@@ -165,7 +165,8 @@ def _connect(address: str) -> Any:
     try:
         import distributed
     except ImportError as error:
-        raise ExtraError("distributed", "dask") from error
+        told = f"dask: {ExtraError('distributed', 'dask')}"
+        raise Unfit(told).about("dask") from error
     make_client: Any = distributed.Client
     return make_client(address, timeout=CONNECT_S, set_as_default=False, name="qbatch")
 

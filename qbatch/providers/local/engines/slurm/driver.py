@@ -28,7 +28,7 @@ from qbatch.providers import (
     Taken,
     Target,
 )
-from qbatch.providers.local.driver import target_of
+from qbatch.providers.local.driver import check_installed, target_of
 from qbatch.providers.local.engines.frames import FrameError, Part, pack_work
 from qbatch.providers.local.engines.options import Slurm as Options
 from qbatch.providers.local.engines.options import memory_bytes
@@ -94,6 +94,8 @@ class SlurmDriver:
     # -- before anything is sent -------------------------------------------------------------------
 
     async def describe(self) -> Target:
+        if self._options.python is None:  # nodes have the packages that are here
+            check_installed(self.name, self._settings)
         known = await self._slurm.configuration()
         partitions = await self._slurm.partitions()
         wanted = self._options.partition
