@@ -313,16 +313,16 @@ class BackendRun:
         self.poller.enter(active)
         self.tally.enter(active.job(key) for key in active.ids)
         if queued := self._queued(active):
-            self.waits.begin(Cause.QUEUE, queued)
-            self._explain((active.job(key) for key in active.ids), 1)
+            self._words.count(active.job(key) for key in active.ids)
+            self._wait_in_queue(queued)
 
     def leave(self, active: ActiveJob) -> None:
         """The composite job is over."""
         if active.at_work:
             self.cut_off.append(active)
             if queued := self._queued(active):
-                self.waits.end(Cause.QUEUE, queued)
-                self._explain((active.job(key) for key in active.ids), -1)
+                self._words.count((active.job(key) for key in active.ids), -1)
+                self._wait_in_queue(-queued)
         self.poller.leave(active)
         if not any(one.stage in ("created", "submitting") for one in self.poller.active_jobs):
             self.submit_backoff.forget()
@@ -336,17 +336,17 @@ class BackendRun:
         there = [(before, job) for before, job in moved if _SUBMITTED in (before.state, job.state)]
         if self.driver.is_local or not there:
             return
-        more = sum(
-            (job.state is _SUBMITTED) - (before.state is _SUBMITTED) for before, job in there
-        )
-        if more:
-            self.waits.begin(Cause.QUEUE, more)
         self._words.count((before for before, _ in there), -1)
-        self._explain((job for _, job in there), 1)
+        self._words.count(job for _, job in there)
+        into = sum(job.state is _SUBMITTED for _, job in there)
+        self._wait_in_queue(into - sum(before.state is _SUBMITTED for before, _ in there))
 
-    def _explain(self, jobs: Iterable[Job], by: int) -> None:
-        self._words.count(jobs, by)
-        self.waits.explain(Cause.QUEUE, str(self._words))
+    def _wait_in_queue(self, more: int) -> None:
+        """So many more do than before; negative: fewer."""
+        why = str(self._words)
+        if more:
+            self.waits.begin(Cause.QUEUE, more, why=why)
+        self.waits.explain(Cause.QUEUE, why)
 
     def _queued(self, active: ActiveJob) -> int:
         return 0 if self.driver.is_local else len(active.ids_in(JobState.SUBMITTED))
