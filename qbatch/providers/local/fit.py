@@ -28,13 +28,17 @@ def missing_gpu() -> str | None:
     )
 
 
+#: Ends what says so, where that is a setting: "engine.slurm.memory allows".
+ALLOWS = " allows"
+
+
 class Fit:
     """What fits on the machines that compute.
 
     Args:
         settings: Of the backend.
         memory: Bytes that one simulation may take there; None: not known.
-        memory_source: Who says so: "this machine has".
+        memory_source: Who says so: "this machine has", "engine.slurm.memory allows".
         is_elsewhere: They are not this machine, so that nothing is said of their GPUs.
     """
 
@@ -49,6 +53,12 @@ class Fit:
         self._settings = settings
         self._memory = memory
         self._memory_source = memory_source
+        #: What a person may raise.
+        self._limit = (
+            memory_source.removesuffix(ALLOWS)
+            if memory_source.endswith(ALLOWS)
+            else "limits.memory_gb"
+        )
         self._is_elsewhere = is_elsewhere
         self._verdicts: dict[tuple[str, int], str | None] = {}
 
@@ -91,9 +101,9 @@ class Fit:
         if (memory_bytes(facts, settings) or 0) <= memory:
             return (
                 f"{shots:,} shots of {facts.num_bits} bits {told}; take fewer shots, "
-                "or raise limits.memory_gb"
+                f"or raise {self._limit}"
             )
         return (
             f"{facts.num_qubits} qubits by {settings.method} {told}; take fewer qubits, "
-            "method: matrix_product_state, or raise limits.memory_gb"
+            f"method: matrix_product_state, or raise {self._limit}"
         )

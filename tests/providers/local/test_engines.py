@@ -15,6 +15,7 @@ from qbatch.plan.identity import backend_identity
 from qbatch.providers import Surroundings, open_driver
 from qbatch.providers.kit.permission import Permission, read_permission
 from qbatch.providers.local import validate_settings
+from qbatch.providers.local.driver import target_of
 from qbatch.providers.local.engine import simulate
 from qbatch.providers.local.engines.contract import Broken, Task
 from qbatch.providers.local.engines.frames import (
@@ -31,6 +32,7 @@ from qbatch.providers.local.engines.frames import (
 )
 from qbatch.providers.local.engines.given_out import MOST_LOST, GivenOut, Told
 from qbatch.providers.local.engines.slurm.driver import SlurmDriver
+from qbatch.providers.local.settings import read_settings
 from qbatch.providers.local.work import cut
 
 #: What is written -> where it is wrong, and a part of what is said.
@@ -113,6 +115,23 @@ def test_the_persons_own_configuration_allows_it_word_for_word(tmp_path):
     file.write_text("[manifests]\nengines = 3\n")
     with pytest.raises(SourceError, match=r"manifests\.engines: write a list"):
         read_permission({"QBATCH_CONFIG": str(file)})
+
+
+@pytest.mark.parametrize(
+    ("more", "limit"),
+    [
+        ({"engine": {"processes": {"memory": "1K"}}}, "engine.processes.memory"),
+        ({"engine": {"slurm": {"memory": "1K"}}}, "engine.slurm.memory"),
+        ({"limits": {"memory_gb": 1e-6}}, "limits.memory_gb"),
+    ],
+)
+def test_what_does_not_fit_names_the_setting_that_bounds_it(more, limit):
+    backend = Backend(provider="local", **more)
+    driver = open_driver(backend, name="sim", folder=Path(), surroundings=Surroundings())
+    target = target_of(read_settings(backend, Path()), 1)
+    said = driver.check(order(ANSATZ, 1, shots=1, a=0.1, b=0.3), target)
+    assert f"; {limit} allows " in said
+    assert said.endswith(f" or raise {limit}")
 
 
 # -- what crosses to other machines ----------------------------------------------------------------
