@@ -136,6 +136,7 @@ LONG = (
     "ghz_noise",
     "lih_energy",
     "rb_decay",
+    "twirl",
     "two_clouds",
 )
 
@@ -195,6 +196,25 @@ def test_a_noisy_state_extrapolated_to_no_noise_is_the_ideal_one(done: Open) -> 
     for point in run:
         raw, mended = point.estimates["ends"].value, point.estimates["ends.zne"].value
         assert abs(mended - 1) < abs(raw - 1) / 2
+
+
+@pytest.mark.slow
+def test_lopsided_readout_is_even_in_the_mean_over_twirled_forms(done: Open) -> None:
+    left, shift, p = 1 - 0.02 - 0.1, 0.1 - 0.02, 0.02
+
+    def read(values: dict[str, Any]) -> float:
+        sent = left**2 + shift**2 + 2 * left * shift * cos(values["theta"])
+        return float((1 - p) * sent + p * shift**2)
+
+    run = done("twirl")
+    holds_everywhere(estimates(run, "zz"), read)
+    for name, wanted in (("zz.twirl", (1 - p) * left**2), ("zz.zne", left**2)):
+        found = estimates(run, name)
+        assert len(found) == 3
+        assert all(each.low <= wanted <= each.high for _, each in found)
+    ((_, raw),) = estimates(run, "zz", theta=0)
+    assert raw.low > left**2 + 0.1
+    assert {len(point.settings) for point in run} == {33}
 
 
 def test_what_readout_took_from_a_ghz_state_is_given_back(done: Open) -> None:
