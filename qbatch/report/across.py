@@ -74,12 +74,17 @@ THEORY_HEADS = (
 )
 
 
-def theory_rows(across: Across) -> list[tuple[str, ...]]:
-    """Tell how well theory and points agree, a row for each number, under `THEORY_HEADS`."""
-    return [_theory_row(one) for one in across.expected]
+def theory_rows(across: Across, labels: Mapping[str, str]) -> list[tuple[str, ...]]:
+    """Tell how well theory and points agree, a row for each number, under `THEORY_HEADS`.
+
+    Args:
+        across: Of a run.
+        labels: Number -> what stands for its name.
+    """
+    return [_theory_row(one, labels.get(one.name, one.name)) for one in across.expected]
 
 
-def _theory_row(one: Agreement) -> tuple[str, ...]:
+def _theory_row(one: Agreement, name: str) -> tuple[str, ...]:
     points = str(len(one.residuals))
     if one.waiting:
         points += f" ({one.waiting} not measured)"
@@ -91,11 +96,11 @@ def _theory_row(one: Agreement) -> tuple[str, ...]:
         points += f"; {one.reason}"
     worst, p_value = one.worst, one.p_value
     if worst is None or worst.pull is None or p_value is None:
-        return one.name, one.formula, one.backend, points, "", "", ""
+        return name, one.formula, one.backend, points, "", "", ""
     told = f"{worst.pull:+.1f} standard errors at {worst.point}"
     squares = f"{one.chi_squared:.4g} / {one.freedom}"
     verdict = "agree" if p_value >= UNLIKELY else "do not agree"
-    head = one.name, one.formula, one.backend, points
+    head = name, one.formula, one.backend, points
     return *head, squares, f"{p_cell(p_value)}: {verdict}", told
 
 

@@ -350,7 +350,7 @@ class Content:
     def theory(self) -> list[tuple[str, ...]]:
         """How well theory and points agree, a row for each number; see `across.THEORY_HEADS`."""
         across = self.overview.across
-        return [] if across is None else theory_rows(across)
+        return [] if across is None else theory_rows(across, self.run.manifest.report.texts)
 
     @property
     def formulas(self) -> list[tuple[str, str]]:

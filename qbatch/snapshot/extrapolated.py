@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -34,6 +35,19 @@ def zne_rows(points: Iterable[PointResult], manifest: Manifest) -> Iterator[tupl
             each = found.estimate
             numbers = (each.value, each.se, each.low, each.high)
             yield (point.id, point.name, name, *numbers, found.chi2, found.dof, found.p)
+
+
+#: Ends of columns of a number without noise: how its values at each scale lie about the curve.
+OF_CURVE = {"_chi2": "χ² about the curve", "_dof": "its degrees of freedom", "_p": "p of that χ²"}
+
+
+def zne_columns(point: PointResult, manifest: Manifest) -> dict[str, float]:
+    """Return how a point's extrapolations fit, by the columns of `OF_CURVE`; nan: no such p."""
+    return {
+        f"{name}{end}": math.nan if value is None else value
+        for name, found in extrapolations_of(point, manifest).items()
+        for end, value in zip(OF_CURVE, (found.chi2, found.dof, found.p), strict=True)
+    }
 
 
 def zne_facts(point: PointResult, manifest: Manifest) -> dict[str, Any]:

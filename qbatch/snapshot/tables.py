@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 from qbatch.errors import ExtraError, SelectionError
 from qbatch.manifest.columns import ENDS, FIGURES, HEAD, TAIL
 from qbatch.snapshot.dimensions import axis_values, dimensions_of
+from qbatch.snapshot.extrapolated import OF_CURVE, zne_columns
 from qbatch.snapshot.ledger import figures_by_point, figures_of
 
 if TYPE_CHECKING:
@@ -60,6 +61,8 @@ def parameter_names(points: Iterable[PointResult]) -> list[str]:
 def to_dataframe(run: Run) -> pd.DataFrame:
     """One row per point; columns as in ``results.csv``, missing values NaN.
 
+    Of each number without noise (``E.zne``) there are also ``_chi2``, ``_dof`` and ``_p``.
+
     Units and labels of axes and numbers are in its `attrs`.
 
     Raises:
@@ -73,7 +76,7 @@ def to_dataframe(run: Run) -> pd.DataFrame:
     bought = figures_by_point(run.ledger())
     rows = []
     for point in run:
-        rows.append(row := row_of(point))
+        rows.append(row := row_of(point, run.manifest))
         row["emulated"] = point.backend in emulated
         if bought:
             row |= zip(FIGURES, figures_of(bought, point.each_setting), strict=True)
@@ -103,7 +106,7 @@ def _analyses(row: dict[str, Any]) -> list[str]:
     return names
 
 
-def row_of(point: PointResult) -> dict[str, Any]:
+def row_of(point: PointResult, manifest: Manifest) -> dict[str, Any]:
     """A point's columns by name; `_ANALYSES` names those of its analyses."""
     analyses: dict[str, float] = {}
     for name, estimate in point.estimates.items():
@@ -111,6 +114,7 @@ def row_of(point: PointResult) -> dict[str, Any]:
         analyses[f"{name}_se"] = estimate.se
         analyses[f"{name}_low"] = estimate.low
         analyses[f"{name}_high"] = estimate.high
+    analyses |= zne_columns(point, manifest)
     return {
         "id": point.id,
         "point": point.name,
@@ -139,9 +143,10 @@ def to_xarray(run: Run) -> xr.Dataset:
     Shots that differ and are no axis (by an override, say) are neither: ``counted`` tells them.
 
     Variables: per analysis NAME, NAME_se, NAME_low, NAME_high (float, NaN where a point is
-    missing), and ``state`` (text, "" where missing), ``counted`` (shots counted) and ``outcomes``
-    (distinct bitstrings seen). Coordinates have their unit as an attribute, and where an emulator
-    stood in for clouds the attribute ``emulated`` of the dataset names these backends.
+    missing), of numbers without noise also NAME_chi2, NAME_dof, NAME_p, and ``state`` (text, ""
+    where missing), ``counted`` (shots counted) and ``outcomes`` (distinct bitstrings seen).
+    Coordinates have their unit as an attribute, and where an emulator stood in for clouds the
+    attribute ``emulated`` of the dataset names these backends.
 
     Raises:
         ExtraError: xarray is not installed.
@@ -161,7 +166,7 @@ def to_xarray(run: Run) -> xr.Dataset:
     for point in run:
         values = axis_values(point)
         where = tuple(one.places[one.key(values)] for one in dimensions)
-        for name, value in _cells_of(point).items():
+        for name, value in _cells_of(point, run.manifest).items():
             if name not in arrays:
                 arrays[name] = np.full(shape, np.nan)
             arrays[name][where] = value
@@ -199,7 +204,8 @@ class _Attributes:
         """Of a column of a number: its standard error and interval are in the same unit."""
         name = self._numbers.get(column)
         if name is None:
-            return {}
+            of_curve = (told for end, told in OF_CURVE.items() if column.endswith(f".zne{end}"))
+            return next(({"long_name": told} for told in of_curve), {})
         told = self.of(name)
         if name != column and "long_name" in told:
             told["long_name"] += f": {ENDS[column.removeprefix(name)]}"
@@ -251,9 +257,9 @@ def _coordinate(values: list[Any]) -> list[Any]:
     return ["" if value is None else str(value) for value in values]
 
 
-def _cells_of(point: PointResult) -> dict[str, Any]:
+def _cells_of(point: PointResult, manifest: Manifest) -> dict[str, Any]:
     cells: dict[str, Any] = {"state": point.state.value}
-    row = row_of(point)
+    row = row_of(point, manifest)
     cells.update({name: row[name] for name in row[_ANALYSES]})
     if point.settings:
         cells["counted"] = sum(counts.shots for counts in point.counts_by_basis.values())

@@ -91,7 +91,7 @@ def test_a_number_without_an_error_is_told_and_left_out_of_chi_squared() -> None
     found = Agreement("p", "one", "x", residuals, 0, 0, 0.0, 1)
     assert (found.without_error, found.worst) == (1, residuals[0])
     assert agreement_facts(found)["points"][1]["pull"] is None
-    (row,) = theory_rows(SimpleNamespace(expected=[found]))  # type: ignore[arg-type]
+    (row,) = theory_rows(SimpleNamespace(expected=[found]), {})  # type: ignore[arg-type]
     assert row[3] == "2 (1 without an error, left out of χ²)"
 
 

@@ -93,7 +93,17 @@ def test_pages_head_their_columns_with_labels_and_units(
 
 def test_show_tells_units(done: Run, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["show", str(done.folder)]) == 0
-    assert "E (Ha)" in capsys.readouterr().out.splitlines()[0]
+    table, of_several = capsys.readouterr().out.split("\n\n")
+    assert "E (Ha)" in table.splitlines()[0]
+    (gap,) = done.derived()
+    assert gap.estimate is not None
+    told = of_several.splitlines()[1].split()
+    assert told[:2] == ["gap", "(Ha)"]
+    assert float(told[2].partition("(")[0]) == pytest.approx(
+        gap.estimate.value, abs=gap.estimate.se
+    )
+    assert main(["show", str(done.folder), "-k", "theta=0.5"]) == 0
+    assert "gap" not in capsys.readouterr().out
     assert main(["show", str(done.folder), "theta=0.5"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert any(line.split()[:3] == ["theta", "0.5", "rad"] for line in lines)

@@ -45,6 +45,7 @@ def test_chi_squared_of_each_number_without_noise_is_exported(tmp_path: Path) ->
         export(done, "zne", table := io.StringIO())
         export(done, "json", text := io.StringIO())
         frame = done.zne_to_dataframe()
+        whole_frame, array = done.to_dataframe(), done.to_xarray()
     rows = [*csv.DictReader(io.StringIO(table.getvalue()))]
     assert [row["number"] for row in rows] == ["xx.zne", "zz.zne"]
     (point,) = json.loads(text.getvalue())["points"]
@@ -58,6 +59,11 @@ def test_chi_squared_of_each_number_without_noise_is_exported(tmp_path: Path) ->
         assert float(row["value"]) == pytest.approx(line[1], abs=1e-3)
         assert float(row["p"]) == told["p"] == pytest.approx(chi2.sf(told["chi2"], 1))
     assert frame["chi2"].tolist() == [float(row["chi2"]) for row in rows]
+    for row in rows:
+        for column in ("chi2", "dof", "p"):
+            name = f"{row['number']}_{column}"
+            assert whole_frame[name].tolist() == [float(array[name])] == [float(row[column])]
+    assert array["zz.zne_p"].attrs == {"long_name": "p of that χ²"}
 
 
 def test_where_nothing_is_extrapolated_the_table_has_no_rows(tmp_path: Path) -> None:

@@ -81,6 +81,8 @@ def show(
             click.echo(json.dumps(_facts(each), ensure_ascii=False))
     else:
         _tell_table(opened, chosen, None if all_rows else ROWS)
+        if expression is None and state is None:
+            _tell_across(opened, None if all_rows else ROWS)
 
 
 def _facts(point: PointResult) -> dict[str, Any]:
@@ -171,6 +173,31 @@ def _tell_table(run: Run, points: Iterator[PointResult], limit: int | None) -> N
         tell("no such points")
     else:
         tell(f"`qbatch show {run.folder} {shown[0].id[:8]}` shows one in full")
+
+
+def _tell_across(run: Run, limit: int | None) -> None:
+    """Tell the numbers that are made of several points: derived, of own functions, of fits."""
+    from qbatch.notation import whole
+    from qbatch.report.numbers import full
+
+    analysis = run.manifest.analysis
+    if not (analysis.derived or analysis.fits or analysis.own_over_axes):
+        return
+    units = run.manifest.units
+    numbers = run.across()
+    rows = [
+        [
+            f"{one.name} ({units[one.name]})" if one.name in units else one.name,
+            one.label,
+            "undecided" if one.estimate is None else full(one.estimate),
+            one.reason or one.note,
+        ]
+        for one in numbers[:limit]
+    ]
+    click.echo()
+    click.echo(format_table(["across points", "of", "value and interval", "note"], rows))
+    if more := len(numbers) - len(rows):
+        tell(f"and {whole(more)} more across points: --all shows them")
 
 
 def _shots(point: PointResult) -> str:
