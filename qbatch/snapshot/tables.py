@@ -144,9 +144,8 @@ def to_xarray(run: Run) -> xr.Dataset:
 
     Variables: per analysis NAME, NAME_se, NAME_low, NAME_high (float, NaN where a point is
     missing), of numbers without noise also NAME_chi2, NAME_dof, NAME_p, and ``state`` (text, ""
-    where missing), ``counted`` (shots counted) and ``outcomes`` (distinct bitstrings seen).
-    Coordinates have their unit as an attribute, and where an emulator stood in for clouds the
-    attribute ``emulated`` of the dataset names these backends.
+    where missing), ``counted`` (shots counted) and ``outcomes`` (distinct bitstrings seen). Units
+    are attributes; that of the dataset called ``emulated`` names backends that emulators were.
 
     Raises:
         ExtraError: xarray is not installed.
