@@ -110,29 +110,43 @@ def choose(
     """
     has_settings = run.has_settings and (is_exact or bool(_OF_SETTINGS.search(expression or "")))
     points = (run[name] for name in names) if names else iter(run)
-    if has_settings:
-        points = (setting for point in points for setting in point.each_setting)
+    found = _seen(points, has_settings=has_settings)
     if expression is None:
-        return points
+        return (each.found for each in found)
     from qbatch.plan.select import STATE, select_meant
 
     manifest = _manifest_of(run)
     numbers = manifest.analysis.names if manifest is not None else ()
     known = {*run.axes, STATE, *numbers, *(SETTING_NAMES if has_settings else ())}
-    every = run.settings() if has_settings else iter(run)
-    there = (cast("SweepPoint", _Seen(found)) for found in every)
+    there = cast("Iterator[SweepPoint]", _seen(iter(run), has_settings=has_settings))
     is_wanted = select_meant(expression, known, there, manifest, is_exact=is_exact).holds
-    return (found for found in points if is_wanted(cast("SweepPoint", _Seen(found))))
+    return (each.found for each in found if is_wanted(cast("SweepPoint", each)))
 
 
 class _Seen:
-    """A point of a run as ``-k`` sees it: all that the plan's has, where it is and its numbers."""
+    """A point of a run as ``-k`` sees it: all that the plan's has, where it is and its numbers.
 
-    def __init__(self, found: PointResult) -> None:
-        self._found = found
+    Attributes:
+        found: The point, or a setting of it.
+        of_point: Of a setting shots and copy of its point, as in `plan.SweepPoint`.
+    """
+
+    def __init__(self, found: PointResult, of_point: tuple[int, int] | None = None) -> None:
+        self.found = found
+        self.of_point = of_point
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(self._found if name in ("state", "estimates") else self._found.point, name)
+        return getattr(self.found if name in ("state", "estimates") else self.found.point, name)
+
+
+def _seen(points: Iterator[PointResult], *, has_settings: bool) -> Iterator[_Seen]:
+    """Yield points, or each of their settings alone."""
+    for point in points:
+        if has_settings:
+            of_point = (point.shots, point.repeat)
+            yield from (_Seen(each, of_point) for each in point.each_setting)
+        else:
+            yield _Seen(point)
 
 
 def _manifest_of(run: Run) -> Manifest | None:
