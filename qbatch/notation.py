@@ -122,6 +122,24 @@ def whole(number: int) -> str:
     return f"{number:,}".replace(",", "\u202f")
 
 
+#: (seconds from which, of one, and of the part of it that is told beside it), with their names.
+_SPANS = ((172_800, 86_400, "d", 3600, "h"), (3600, 3600, "h", 60, "min"), (60, 60, "min", 1, "s"))
+
+
+def duration(seconds: float) -> str:
+    """A duration in words.
+
+    >>> duration(0.4), duration(75), duration(7300), duration(7200), duration(262_000)
+    ('1 s', '1 min 15 s', '2 h 1 min', '2 h', '3 d')
+    """
+    whole_s = max(1, round(seconds))
+    for least_s, unit_s, unit, part_s, part in _SPANS:
+        if whole_s >= least_s:
+            rest = whole_s % unit_s // part_s
+            return f"{whole_s // unit_s} {unit}" + (f" {rest} {part}" if rest else "")
+    return f"{whole_s} s"
+
+
 def is_number(value: object) -> TypeGuard[float]:
     """Whether a value is a number; what is true or false is none."""
     return isinstance(value, int | float) and not isinstance(value, bool)

@@ -15,8 +15,8 @@ from typing import Any
 from qbatch.executor.events import Event, Finished, Observer, Progress, Started, Waiting, Warned
 from qbatch.executor.waits import OpenWait
 from qbatch.fragments import line, note, table
-from qbatch.notation import whole
-from qbatch.report.numbers import amount, count_of, duration
+from qbatch.notation import duration, whole
+from qbatch.report.numbers import amount, count_of
 
 #: Seconds between two changes.
 PAUSE_S = 0.25

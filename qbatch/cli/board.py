@@ -15,8 +15,8 @@ from rich.text import Text
 from qbatch.cli.pace import RunPace
 from qbatch.cli.waiting import Waits, format_wait, is_held_up
 from qbatch.executor import BackendProgress
-from qbatch.notation import whole
-from qbatch.report.numbers import amount, duration
+from qbatch.notation import duration, whole
+from qbatch.report.numbers import amount
 
 #: Characters of the bar, and of a run's or a backend's name, at most.
 BAR, NAME = 30, 24

@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from qbatch.report.numbers import duration
+from qbatch.notation import duration
 
 if TYPE_CHECKING:
     from qbatch.executor import BackendProgress

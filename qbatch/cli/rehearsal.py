@@ -15,8 +15,8 @@ import click
 from qbatch.cli.exits import Exit, code_of
 from qbatch.cli.progress import Outlet, open_teller
 from qbatch.cli.runs import exit_of
-from qbatch.notation import whole
-from qbatch.report.numbers import amount, count_of, duration
+from qbatch.notation import duration, whole
+from qbatch.report.numbers import amount, count_of
 
 if TYPE_CHECKING:
     from qbatch.executor import Options, Wait

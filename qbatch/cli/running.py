@@ -34,8 +34,8 @@ from qbatch.errors import ReportError, SnapshotError
 from qbatch.executor import Excess, Options, Stop, Summary, run_with
 from qbatch.executor.consent import Asking
 from qbatch.job import JobState
-from qbatch.notation import listed, whole
-from qbatch.report.numbers import count_of, duration
+from qbatch.notation import duration, listed, whole
+from qbatch.report.numbers import count_of
 from qbatch.snapshot import Run
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from qbatch.executor import BackendProgress, Cause, OpenWait, Progress
-from qbatch.report.numbers import duration
+from qbatch.notation import duration
 
 #: While a run waits for one of these, nobody knows when the next point comes.
 HELD_UP_BY = frozenset({Cause.BACK_OFF, Cause.FULL, Cause.BUDGET, Cause.RATE, Cause.PREPARATION})

@@ -19,8 +19,8 @@ from qbatch.executor import (
     Warned,
 )
 from qbatch.job import JobState
-from qbatch.notation import whole
-from qbatch.report.numbers import count_of, duration
+from qbatch.notation import duration, whole
+from qbatch.report.numbers import count_of
 
 
 class Watcher:

@@ -31,8 +31,8 @@ def headline(name: str, summary: PlanSummary, *, is_priced: bool = True) -> str:
         summary: Of all, or of what this call would add.
         is_priced: Nothing of it is bought already: say what it costs and how long it takes.
     """
-    from qbatch.notation import whole
-    from qbatch.report.numbers import count_of, duration
+    from qbatch.notation import duration, whole
+    from qbatch.report.numbers import count_of
 
     points = count_of(summary.points, "point")
     if summary.shared:

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 from qbatch.job import JobState
 from qbatch.manifest.bare import command_of, is_circuit
 from qbatch.manifest.paths import put, setting_axis
-from qbatch.notation import listed, whole
+from qbatch.notation import duration, listed, whole
 from qbatch.plan.pinning.revision import Revision
 from qbatch.providers import is_local
 from qbatch.report.across import AcrossRow, derived_rows, formulas, theory_rows
@@ -35,7 +35,6 @@ from qbatch.report.judging import CheckResult, Judgement
 from qbatch.report.numbers import (
     amount,
     count_of,
-    duration,
     emulated,
     percent,
 )

@@ -234,24 +234,6 @@ def at_most(cost: float, unit: str) -> str:
     return amount(float(exact.quantize(Decimal(1).scaleb(-digits), ROUND_CEILING)), unit)
 
 
-#: (seconds from which, of one, and of the part of it that is told beside it), with their names.
-_SPANS = ((172_800, 86_400, "d", 3600, "h"), (3600, 3600, "h", 60, "min"), (60, 60, "min", 1, "s"))
-
-
-def duration(seconds: float) -> str:
-    """A duration in words.
-
-    >>> duration(0.4), duration(75), duration(7300), duration(7200), duration(262_000)
-    ('1 s', '1 min 15 s', '2 h 1 min', '2 h', '3 d')
-    """
-    whole_s = max(1, round(seconds))
-    for least_s, unit_s, unit, part_s, part in _SPANS:
-        if whole_s >= least_s:
-            rest = whole_s % unit_s // part_s
-            return f"{whole_s // unit_s} {unit}" + (f" {rest} {part}" if rest else "")
-    return f"{whole_s} s"
-
-
 def percent(share: float, digits: int = 1) -> str:
     """A share as per cent.
 

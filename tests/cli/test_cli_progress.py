@@ -20,7 +20,7 @@ from qbatch.cli.pace import RunPace, format_rate
 from qbatch.cli.progress import BarTeller, JsonTeller, LineTeller, Outlet
 from qbatch.cli.waiting import facts_of, format_wait, read_standing
 from qbatch.executor import BackendProgress, Cause, OpenWait, Progress
-from qbatch.report.numbers import duration
+from qbatch.notation import duration
 
 
 @pytest.fixture
