@@ -48,8 +48,10 @@ def check_jobs(
     by_id: dict[str, list[ArchivedJob]] = defaultdict(list)
     for job in told.jobs:
         by_id[job.id].append(job)
-    for setting in settings:
-        yield from _check_setting(setting, by_id.pop(setting.id, []))
+    for setting in settings:  # of which several may be of the same jobs
+        yield from _check_setting(setting, by_id.get(setting.id, []))
+    for id_ in {setting.id for setting in settings}:
+        by_id.pop(id_, None)
     problems: list[Finding] = []
     for reference in references_of(archive, problems):
         yield from id_problem(reference)
