@@ -17,6 +17,10 @@ from collections.abc import Iterable, Iterator
 from hashlib import sha256
 from typing import NamedTuple, Protocol, TypeVar
 
+#: Shots that a machine gave another run are numbered from here on. So a run's own are numbered
+#: without gaps, and none of its jobs ever has the id of one whose shots were set aside.
+FIRST_OF_OTHERS = 2**32
+
 #: (start, number).
 Shots = tuple[int, int]
 
@@ -47,6 +51,29 @@ class Bounds(NamedTuple):
 
 
 ANY = Bounds()
+
+
+class AgedShots(int):
+    """So many shots are wanted now of what is bought again when it is too old; a number by itself.
+
+    Attributes:
+        first: How many are bought each time.
+        most: How many may be wanted in the end.
+        is_due: What there is is too old for what is left to run: the latest of them are for that.
+    """
+
+    first: int
+    most: int
+    is_due: bool
+
+    def __new__(cls, shots: int, first: int, most: int, *, is_due: bool = False) -> AgedShots:
+        """Make it."""
+        made = super().__new__(cls, shots)
+        made.first, made.most, made.is_due = first, most, is_due
+        return made
+
+    def __getnewargs_ex__(self) -> tuple[tuple[int, int, int], dict[str, bool]]:
+        return (int(self), self.first, self.most), {"is_due": self.is_due}
 
 
 def missing(had: Iterable[Shots], wanted: int, bounds: Bounds = ANY) -> list[Shots]:

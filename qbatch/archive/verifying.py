@@ -16,6 +16,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from qbatch.archive.drifting import check_drift
+from qbatch.bases import Setting, is_calibration
 from qbatch.errors import QbatchError
 from qbatch.exchange.archived.checking import check_files, check_jobs, id_problem
 from qbatch.exchange.archived.contents import (
@@ -149,8 +150,28 @@ def _analysed(
     settings = fields.get("settings")
     if not settings:
         return analyse(counts[""], analysis)
+    if "calibrated" in fields:
+        counts = _mended_by(counts, fields["calibrated"]["counts"])
     bases = [str(setting["basis"]) for setting in settings]
     return analyse_settings(counts, bases, analysis)
+
+
+def _mended_by(
+    counts: Mapping[str, Counts], chosen: Mapping[str, Mapping[str, int]]
+) -> Mapping[str, Counts]:
+    """Return a point's counts with those of the calibrations by which it is mended.
+
+    Raises:
+        ValueError: They are not among those of all calibrations.
+    """
+    found = {text: each for text, each in counts.items() if not is_calibration(text)}
+    for prepared, told in chosen.items():
+        text = Setting(prepared=prepared).text
+        every = counts[text].to_dict()
+        if any(shots > every.get(bits, 0) for bits, shots in told.items()):
+            raise ValueError(f"{text} is said to have read more than all its jobs did")
+        found[text] = Counts.from_dict(counts[text].registers, told)
+    return found
 
 
 def _is_near(told: Any, computed: float) -> bool:

@@ -85,6 +85,7 @@ from qbatch.notation import did_you_mean, visible
 from qbatch.report.files import replacing, replacing_text
 from qbatch.report.numbers import plain
 from qbatch.report.rows import Columns, Floors, Point, Run, facts_of_setting, stretches
+from qbatch.snapshot.calibrated import calibrated_facts
 from qbatch.snapshot.extrapolated import ZNE_COLUMNS, zne_facts, zne_rows
 
 if TYPE_CHECKING:
@@ -273,7 +274,8 @@ def _write_json(run: Run, file: IO[str]) -> None:
     for number, point in enumerate(run):
         if needs_points(manifest):
             gathered.add(point)
-        facts = {**_facts(point, floors), **zne_facts(cast("PointResult", point), manifest)}
+        whole = cast("PointResult", point)
+        facts = {**_facts(point, floors), **zne_facts(whole, manifest), **calibrated_facts(whole)}
         facts["emulated"] = point.backend in emulated
         file.write((",\n" if number else "\n") + json.dumps(facts, ensure_ascii=False))
     across = Across(gathered)

@@ -19,7 +19,7 @@ from qbatch.manifest.accuracy import AdaptiveShots
 from qbatch.plan.packing import all_of
 from qbatch.plan.pricing.limits import SLACK
 from qbatch.plan.pricing.summary import Kind, shown_quotes
-from qbatch.shots import Shots, joined
+from qbatch.shots import AgedShots, Shots, joined
 
 if TYPE_CHECKING:
     from qbatch.executor.active import ActiveJob
@@ -78,7 +78,7 @@ class Agreed:
     terms: Mapping[str, Terms]
     offered: Mapping[tuple[str, str], tuple[Shots, ...]]
     shown: Mapping[tuple[Kind, int], float] = field(default_factory=dict)
-    #: Backend and content whose shots are decided in rounds -> the most jobs that buy them.
+    #: Backend and content whose shots are decided on as the run goes on -> the most jobs for them.
     rounds: Mapping[tuple[str, str], int] = field(default_factory=dict)
     #: Whatever a provider quotes was agreed to; limits hold it.
     at_any_price: bool = False
@@ -105,7 +105,7 @@ class Agreed:
                 bounds = offer.targets[point.backend].bounds
                 pieces = most_of(point) if most_of else all_of(point, bounds)
                 if runs := tuple((piece.start, piece.shots) for piece in pieces):
-                    if isinstance(point.shots, AdaptiveShots):
+                    if isinstance(point.shots, AdaptiveShots | AgedShots):
                         rounds[point.backend, point.id], runs = len(runs), joined(runs)
                     offered[point.backend, point.id] = runs
         shown = shown_quotes(offer.plan)

@@ -6,7 +6,7 @@ reach is given up by itself, and its jobs stay where they are.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import KW_ONLY, dataclass, field
 from random import Random
@@ -69,6 +69,10 @@ class Terms:
         )
 
 
+def _nobody(active: ActiveJob, keys: Sequence[str]) -> None:
+    del active, keys
+
+
 @dataclass(eq=False)
 class BackendRun:
     """See the module's head.
@@ -92,6 +96,7 @@ class BackendRun:
         moved_at: When a job last came on, by the trio clock: taken, running or at its end.
         some_late: Set once some job took longer than its time-out, and is left where it is.
         has_fed: All composite jobs of the plan were started.
+        on_ran: Told of jobs that are seen to run, or have run.
     """
 
     name: str
@@ -113,6 +118,7 @@ class BackendRun:
     moved_at: float = field(default_factory=trio.current_time, init=False)
     some_late: trio.Event = field(default_factory=trio.Event, init=False)
     has_fed: bool = field(default=False, init=False)
+    on_ran: Callable[[ActiveJob, Sequence[str]], None] = field(default=_nobody, init=False)
     _words: QueueWords = field(default_factory=QueueWords, init=False)
     _is_out_of_reach: bool = field(default=False, init=False)
     _turned_away: int = field(default=0, init=False)

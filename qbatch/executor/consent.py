@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from qbatch.errors import ConsentError, NotApproved, SnapshotError
+from qbatch.executor.ages import wanted_by_age
 from qbatch.executor.agreed import Agreed
 from qbatch.executor.engine import WANTED, Settings
 from qbatch.plan import (
@@ -130,6 +131,8 @@ def offer_of(
 
     The plan knows then what was quoted lately above what was shown; `now` says when that was.
     """
+    states = WANTED[settings.only]
+    plan.wanted = {**plan.wanted, **wanted_by_age(folder, plan, targets, only, now, states)}
     jobs: Mapping[str, list[Had]] = {}
     spent: dict[Limit, float] = {}
     shown = (target for target in targets.values() if target.takes or not target.price.is_free)
@@ -144,8 +147,8 @@ def offer_of(
         targets=targets,
         drivers=drivers,
         only=only,
-        pieces_of=pieces_of(jobs, targets, WANTED[settings.only]),
-        most_of=most_pieces_of(jobs, targets, WANTED[settings.only]),
+        pieces_of=pieces_of(jobs, targets, states),
+        most_of=most_pieces_of(jobs, targets, states),
         limits=settings.limits,
         spent=spent,
         rates=settings.rates,

@@ -23,7 +23,7 @@ from qbatch.executor.steps import Steps, moves_in_words
 from qbatch.executor.stop import Stop
 from qbatch.executor.tally import Tally
 from qbatch.executor.waits import OpenWait, Waits
-from qbatch.job import JobState
+from qbatch.job import Job, JobState
 from qbatch.plan.pricing.limits import Limit, Rates
 from qbatch.purchase import ENDED
 from qbatch.snapshot import JobRow, Snapshot
@@ -196,6 +196,8 @@ class Engine:
                 self.stop.request(f"{name} failed, and fail_fast is set")
         if comes_on:
             run_of.moved_at = trio.current_time()
+        if ran := [now.id for before, now in moved if _has_run(now) and not _has_run(before)]:
+            run_of.on_ran(active, ran)
         if not run_of.driver.is_local:
             for text in moves_in_words(moved, len(active.rows)):
                 self.steps.tell(active.batch, text)
@@ -241,6 +243,11 @@ class Engine:
 
     def _waiting_facts(self) -> dict[str, list[dict[str, object]]]:
         return {name: [asdict(wait) for wait in waits] for name, waits in self.waiting.items()}
+
+
+def _has_run(job: Job) -> bool:
+    """Whether a job runs, or has run, as far as that is known."""
+    return job.state in (JobState.RUNNING, JobState.COMPLETED)
 
 
 def _nobody(event: Event) -> None:

@@ -44,6 +44,7 @@ from qbatch.executor.leaving import (
 )
 from qbatch.executor.lifecycle import Lifecycle
 from qbatch.executor.pace import Slots
+from qbatch.executor.recalibrating import Aging, Recalibrating
 from qbatch.executor.resume import Backlog, read_backlog
 from qbatch.executor.steps import Steps
 from qbatch.executor.stop import Stop
@@ -200,6 +201,7 @@ class _Execution:
         self._only = only
         self._kept = 0
         self._few: Few | None = None
+        self._aging = Aging(plan)
 
     # -- before -------------------------------------------------------------------------------
 
@@ -389,12 +391,26 @@ class _Execution:
                         nursery.start_soon(self._drive, lifecycle, backend, active)
                     if unbilled:  # before anything is bought: what is given back may be spent
                         await ask_before_buying(self._engine, backend, unbilled)
+                    recalibrating = self._recalibrating(nursery, lifecycle, backend)
                     async for active in feed(
                         self._engine, self._plan, self._only, backend, self._few
                     ):
+                        recalibrating.sent(active)
                         nursery.start_soon(self._drive, lifecycle, backend, active)
                     backend.has_fed = True
                 pollers.cancel_scope.cancel()
+
+    def _recalibrating(
+        self, nursery: trio.Nursery, lifecycle: Lifecycle, backend: BackendRun
+    ) -> Recalibrating:
+        """Have calibrations bought again from now on when they are older than asked."""
+
+        def drive(active: ActiveJob) -> None:
+            nursery.start_soon(self._drive, lifecycle, backend, active)
+
+        made = Recalibrating(self._engine, self._plan, self._aging, backend, nursery, drive)
+        backend.on_ran = made.moved
+        return made
 
     def _start(self, nursery: trio.Nursery, backend: BackendRun, active: ActiveJob) -> None:
         """Carry on with a part of a composite job that needs a composite job of its own."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from qbatch.executor.events import Observer, Warned
 from qbatch.executor.noting import now_text
+from qbatch.plan.aging import aged_contents
 from qbatch.snapshot import set_aside
 from qbatch.snapshot.borrowing import Borrower
 
@@ -47,7 +48,7 @@ def finish(
     Returns:
         How many points are in each state by then; None: as many as before.
     """
-    aside = snapshot.review()
+    aside = snapshot.review(aged_contents(plan))
     for each in aside:
         observer(Warned(str(each)))
     if aside:

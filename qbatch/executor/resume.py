@@ -153,7 +153,7 @@ def _prepared(
     if not all(
         point.in_plan
         and row.job.state is JobState.CREATED
-        and wants(_sweep_point(point), row.job.state)
+        and wants(sweep_point(point), row.job.state)
         for point, row in children
     ):
         return None
@@ -195,10 +195,10 @@ def _composite(stored: StoredComposite, job_ids: tuple[str, ...]) -> CompositeJo
 
 
 def _order(plan: Plan, point: StoredPoint) -> Order:
-    return replace(plan.order_of(_sweep_point(point)), start=point.start)
+    return replace(plan.order_of(sweep_point(point)), start=point.start)
 
 
-def _sweep_point(point: StoredPoint) -> SweepPoint:
+def sweep_point(point: StoredPoint) -> SweepPoint:
     return SweepPoint(
         point.id,
         point.name,

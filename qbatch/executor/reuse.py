@@ -32,6 +32,7 @@ from qbatch.executor.fetching import pack_result
 from qbatch.executor.lenders import Lends, is_archive, open_lender
 from qbatch.job import JobState
 from qbatch.plan import reasons
+from qbatch.plan.aging import aged_contents
 from qbatch.providers import Fetched, room_of
 from qbatch.snapshot import Run, find_run_folder, is_run_folder
 from qbatch.snapshot.borrowing import Borrowed, Borrower, Loan
@@ -165,13 +166,13 @@ def _taken_from(folder: Path) -> set[str]:
     return set()
 
 
-def take(snapshot: Borrower, others: Gathered) -> None:
+def take(snapshot: Borrower, others: Gathered, plan: Plan) -> None:
     """Take what other runs have into the run folder; durable when it returns.
 
     What of the run itself is to count no more is set aside first.
     """
     snapshot.set_aside(others.aside)
-    snapshot.borrow(others.loans)
+    snapshot.borrow(others.loans, aged_contents(plan))
     if others.named:
         known = json.loads(snapshot.meta().get(TAKEN_FROM) or "[]")
         every = dict.fromkeys([*known, *others.named])
@@ -200,7 +201,7 @@ def seen_with(
                 known.copy_to(copy / SNAPSHOT)
         with Borrower(copy, durability="normal", now=now) as target:
             target.set_aside(gathered.aside)
-            borrowed = target.borrow(gathered.loans)
+            borrowed = target.borrow(gathered.loans, aged_contents(plan))
             if plan.has_accuracies:
                 _register(plan, target)
         yield copy, borrowed

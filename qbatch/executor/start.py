@@ -288,7 +288,7 @@ async def run_async_with(source: Manifest | str | Path, options: Options) -> Run
         with open_snapshot(folder, manifest, drivers, around) as snapshot:
             note_run(snapshot, options, run_id, manifest)
             _count_elsewhere(snapshot, drivers, around)
-            take(snapshot, others)
+            take(snapshot, others, plan)
             snapshot.set_meta(limits=dump_limits(settings.limits, settings.rates))
             execution = partial(
                 execute,

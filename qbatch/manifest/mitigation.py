@@ -11,7 +11,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from qbatch.manifest.fields import Mistakes, Model, Real, Whole, amiss, wrong
+from qbatch.manifest.fields import Mistakes, Model, Real, Seconds, Whole, amiss, wrong
 
 #: Scales, at most; and the largest.
 _MOST, _LARGEST = 20, 99
@@ -66,10 +66,13 @@ class Readout(Model):
         method: Bits err each by itself (tensored), or in any way together (full); or as tensored,
             solved among the outcomes that were seen (mthree).
         shots: Of each calibration circuit.
+        every_s: Calibrations that are older when a job of points runs are bought again; None: each
+            is bought once.
     """
 
     method: Literal["tensored", "full", "mthree"] = "tensored"
     shots: Annotated[Whole, Field(ge=1, le=1_000_000_000)] = 4000
+    every_s: Annotated[Seconds | None, Field(alias="every")] = None
 
 
 class Twirl(Model):

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from qbatch.bases import CALIBRATION, is_calibration, setting_of
 from qbatch.notation import listed, whole
+from qbatch.plan.aging import check_aging, facts_of_aging, longest_age_s
 from qbatch.providers.registry import room_if_known
 
 if TYPE_CHECKING:
@@ -27,7 +28,8 @@ MANY = 10
 
 
 def check_readout(plan: Points, mistakes: Mistakes) -> None:
-    """See that no backend of a calibrated circuit is translated to qubits of qbatch's choice."""
+    """See that calibrations mean something for the points: their qubits', and their times'."""
+    check_aging(plan, mistakes)
     told: set[str] = set()
     for layout in _layouts(plan):
         backend = plan.backend_of(layout)
@@ -96,8 +98,14 @@ def calibrations_facts(plan: Points) -> dict[str, object]:
             "settings": len(found),
             "shots": shots,
             "prepared": {backend: [*texts] for backend, texts in prepared.items()},
+            **_aging_facts(plan),
         }
     }
+
+
+def _aging_facts(plan: Points) -> dict[str, object]:
+    every_s = longest_age_s(plan.manifest)
+    return {} if every_s is None else {"every_s": every_s, "again": facts_of_aging(plan)}
 
 
 def _calibrations(plan: Points) -> dict[str, Layout]:

@@ -88,10 +88,17 @@ def pack(
     places: Iterable[int] | None = None,
 ) -> Iterator[Batch]:
     """Yield batches; see `Plan.composites`."""
+    yield from packed(plan, targets, _pieces(plan, targets, only, pieces_of, places))
+
+
+def packed(
+    plan: Points, targets: Mapping[str, Target], pieces: Iterable[tuple[SweepPoint, Piece]]
+) -> Iterator[Batch]:
+    """Yield batches of what is to be bought, in its turn: of each point a piece."""
     waiting: dict[tuple[object, ...], _Open] = {}
     num_waiting = 0
     alone: _Open | None = None  # the one that a reference waits in, by itself
-    for point, piece in _pieces(plan, targets, only, pieces_of, places):
+    for point, piece in pieces:
         target = targets[point.backend]
         order = plan.order_of(point)
         if piece.start or (piece.id, piece.shots) != (order.id, order.shots):

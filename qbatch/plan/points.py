@@ -25,6 +25,7 @@ from qbatch.plan.identities import Identity, identities, ids_and_names, pins
 from qbatch.plan.identity import SweepPoint, canonical_json
 from qbatch.plan.layout import Layout, in_settings
 from qbatch.providers import Order, Quote
+from qbatch.shots import AgedShots
 
 if TYPE_CHECKING:
     from qbatch.circuit import CircuitSource
@@ -53,7 +54,8 @@ class Points:
         quotes: Backend, circuit text's SHA-256 and settings, with shots -> in what ways a cloud
             that quotes each job would sell one of them; empty where none was asked.
         recalled: By the same, what a cloud quoted for one of them lately, and that held it back.
-        wanted: Id of a point's setting that is to reach an accuracy -> the shots decided on so far.
+        wanted: Id of a point's setting that is to reach an accuracy, or is bought again when it is
+            too old -> the shots decided on so far.
     """
 
     def __init__(
@@ -75,7 +77,7 @@ class Points:
         self.remarks: tuple[str, ...] = ()
         self.quotes: Mapping[tuple[tuple[str, str, SettingValues], int], Sequence[Quote]] = {}
         self.recalled: Mapping[tuple[tuple[str, str, SettingValues], int], float] = {}
-        self.wanted: Mapping[str, AdaptiveShots] = {}
+        self.wanted: Mapping[str, AdaptiveShots | AgedShots] = {}
         self._variants: dict[int, Variants] = {}
 
     @cached_property
@@ -87,6 +89,12 @@ class Points:
     def has_accuracies(self) -> bool:
         """Whether some points are to reach an accuracy, so that their shots are decided later."""
         return bool(self.manifest.accuracies)
+
+    @property
+    def may_want_more(self) -> bool:
+        """Whether more shots may come to be wanted than are now."""
+        aged = (shots for shots in self.wanted.values() if isinstance(shots, AgedShots))
+        return self.has_accuracies or any(shots.most > shots for shots in aged)
 
     @property
     def has_bases(self) -> bool:

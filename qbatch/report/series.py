@@ -224,6 +224,9 @@ class Series:
         bases = [[basis for basis, _ in mark.packed] for mark in marks]
         if len(marks) == 1 or not bases[0] or any(each != bases[0] for each in bases):
             return marks
+        shared = [[each for each in mark.packed if is_calibration(each[0])] for mark in marks]
+        if any(each != shared[0] for each in shared):
+            return marks  # each repeat is mended by a calibration of its own time
         packed = zip(*(mark.packed for mark in marks), strict=True)
         counts = {each[0][0]: _together(each) for each in packed}
         name = f"{marks[0].name.rpartition('#')[0] or marks[0].name}, {len(marks)} repeats"

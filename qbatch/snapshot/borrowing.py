@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import Any
@@ -19,7 +19,7 @@ from typing import Any
 from qbatch.job import Job, JobState
 from qbatch.purchase import BOUGHT, ENDED, CompositeEvent, Event
 from qbatch.result import Counts
-from qbatch.shots import job_id
+from qbatch.shots import FIRST_OF_OTHERS, job_id
 from qbatch.snapshot import registration
 from qbatch.snapshot.dividing import Candidates, Sample, put_aside_of
 from qbatch.snapshot.jobs import NewResult
@@ -27,7 +27,7 @@ from qbatch.snapshot.lending import Lent
 from qbatch.snapshot.put_aside import PutAside
 from qbatch.snapshot.reading import BOUNDS, checked, write_meta
 from qbatch.snapshot.registration import Point
-from qbatch.snapshot.reused import FIRST_OF_OTHERS, IMPORTED, REUSED, Reused, reused_of
+from qbatch.snapshot.reused import IMPORTED, REUSED, Reused, reused_of
 from qbatch.snapshot.schema import (
     JOB_COLUMNS,
     NUM_JOB_COLUMNS,
@@ -124,16 +124,18 @@ class _Home:
 class Borrower(SettingAside):
     """A run folder, held for writing, into which jobs of other runs are taken."""
 
-    def borrow(self, loans: Iterable[Loan]) -> Borrowed:
+    def borrow(self, loans: Iterable[Loan], apart: Collection[str] = ()) -> Borrowed:
         """Take what is not there yet; durable when it returns.
 
         Args:
             loans: In any order; what comes twice is taken once.
+            apart: Contents whose shots are of their own times, and need not be alike.
         """
         by_content: Mapping[str, list[Loan]] = defaultdict(list)
         for loan in loans:
             by_content[loan.point.id].append(loan)
-        found = Borrowed(aside=self._put_aside_first(by_content))
+        alike = {id_: each for id_, each in by_content.items() if id_ not in apart}
+        found = Borrowed(aside=self._put_aside_first(alike))
         self._aside = {(each.id, *each.reused.key) for each in self._read_aside()}
         self._ids = self._ids_of_clouds() if _has_imported(by_content, self.meta()) else {}
         contents = iter(by_content.items())
@@ -189,14 +191,18 @@ class Borrower(SettingAside):
             found[id_] = bool(reused.imported) if reused else bool(is_own)
         return found
 
-    def review(self) -> list[PutAside]:
-        """Put aside what differs from the shots that this run has bought since, and return it."""
+    def review(self, apart: Collection[str] = ()) -> list[PutAside]:
+        """Put aside what differs from the shots that this run has bought since, and return it.
+
+        Args:
+            apart: As for `borrow`.
+        """
         if REUSED not in self.meta():
             return []
         ids = self._db.execute(
             "SELECT DISTINCT content FROM points WHERE start >= ?", (FIRST_OF_OTHERS,)
         ).fetchall()
-        homes = {key.hex(): self._home_of(key.hex()) for (key,) in ids}
+        homes = {key.hex(): self._home_of(key.hex()) for (key,) in ids if key.hex() not in apart}
         points = [self._candidates(id_, home) for id_, home in homes.items()]
         aside = put_aside_of(each for each in points if each.counting)
         with self.transaction():

@@ -14,7 +14,7 @@ from typing import Any
 from qbatch.circuit.earlier import doubt
 from qbatch.job import ACCOUNT, JobState
 from qbatch.snapshot import attempts
-from qbatch.snapshot.faults import damaged
+from qbatch.snapshot.faults import damaged, translated
 from qbatch.snapshot.opened import Opened
 from qbatch.snapshot.origins import Origin, origins_at, read_origins
 from qbatch.snapshot.points import (
@@ -26,6 +26,7 @@ from qbatch.snapshot.reading import (
 from qbatch.snapshot.schema import (
     StoredPoint,
 )
+from qbatch.snapshot.times import Moment, read_moments
 
 
 class Kept(Opened):
@@ -50,6 +51,20 @@ class Kept(Opened):
         if point.setting not in self._doubts:
             self._doubts[point.setting] = doubt(self.circuit_of(point) or "")
         return self._doubts[point.setting]
+
+    def moments(self) -> dict[int, Moment]:
+        """Row of each completed job -> when it ran."""
+        self._trust.check("events", "jobs", "results")
+        with translated(self.path):
+            return read_moments(self._db)
+
+    def ran_at(self, ordinal: int) -> float | None:
+        """When the job at a row ran, seconds since 1970; None before it is completed."""
+        ((steps,),) = self._rows("SELECT max(seq) FROM events")
+        if self._ran is None or self._ran[0] != steps:
+            self._ran = steps, self.moments()
+        moment = self._ran[1].get(ordinal)
+        return None if moment is None else moment.at
 
     def statevector_of(self, ordinal: int) -> Any:
         """The final state of the point at row `ordinal`, or None."""

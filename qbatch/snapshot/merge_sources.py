@@ -152,6 +152,12 @@ class Source(Run):
         )
         return NewResult(counts, json.loads(facts), analysis, estimates, statevector=vector)
 
+    def stored_at(self, ordinal: int) -> float:
+        """When a job's result was stored, seconds since 1970."""
+        sql = "SELECT at FROM results WHERE ordinal = ?"
+        ((at,),) = self._rows(sql, (ordinal,), of=("results",))
+        return float(at)
+
     def reused_at(self, ordinal: int) -> Reused | None:
         """Where the shots of a job come from that another run bought; None: from this one."""
         if REUSED not in self.meta:

@@ -25,7 +25,7 @@ from qbatch.drafts import draft_beside
 from qbatch.errors import SnapshotError
 from qbatch.job import CompositeJob, Job, JobState
 from qbatch.purchase import ENDED, IN_FLIGHT, CompositeEvent, Event
-from qbatch.shots import job_id
+from qbatch.shots import FIRST_OF_OTHERS, job_id
 from qbatch.snapshot import attempts, database, ledger, registration
 from qbatch.snapshot.attempts import Attempt
 from qbatch.snapshot.bought import Bought
@@ -36,7 +36,7 @@ from qbatch.snapshot.lock import RunLock
 from qbatch.snapshot.merge_sources import Key, PastAttempt, Source, check_sources
 from qbatch.snapshot.put_aside import join_put_aside
 from qbatch.snapshot.reading import write_meta
-from qbatch.snapshot.reused import FIRST_OF_OTHERS, REUSED
+from qbatch.snapshot.reused import REUSED
 from qbatch.snapshot.schema import (
     ROOM_BYTES,
     JobRow,
@@ -366,7 +366,7 @@ class _Target(Snapshot):
         attempts.keep(self._db, JobRow(mine.ordinal, told, None, at), until, bought)
 
     def _keep_result(self, source: Source, theirs: int, ours: int) -> None:
-        self.save_result(ours, source.result_of(theirs))
+        self.save_result(ours, source.result_of(theirs), at=source.stored_at(theirs))
         for at, kind, body_crc, body in source.replies_of(theirs):
             values = (ours, at, kind, body_crc)
             self._db.execute(

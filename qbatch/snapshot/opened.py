@@ -34,6 +34,7 @@ from qbatch.snapshot.trust import RULES, Trust, check_large
 
 if TYPE_CHECKING:
     from qbatch.manifest import Manifest
+    from qbatch.snapshot.times import Moment
 
 
 #: Keys of a manifest that may change when results are there.
@@ -50,6 +51,7 @@ class Opened:
         self.summary: Any = None
         self._is_closed = False
         self._doubts: dict[str, str] = {}  # by setting
+        self._ran: tuple[int, dict[int, Moment]] | None = None  # by how many moves there were
         self._db = database.open_reader(folder)
         self._trust = Trust(self._db, self.path)
         try:

@@ -49,6 +49,7 @@ class Folder(Protocol):
     def doubt_of(self, point: PointResult) -> str: ...
     def statevector_of(self, ordinal: int) -> Any: ...
     def result_at(self, ordinal: int) -> Packed | None: ...
+    def ran_at(self, ordinal: int) -> float | None: ...
 
 
 #: Of a result: counts, facts, key of the analysis, and the numbers by it.
@@ -270,9 +271,13 @@ class PointResult:
 
     @property
     def counts_by_basis(self) -> dict[str, Counts]:
-        """Setting -> its counts, if it has some; "" as the circuit is written."""
-        found = ((each.basis, each.counts) for each in self.each_setting)
-        return {basis: counts for basis, counts in found if counts is not None}
+        """Setting -> its counts, if it has some; "" as the circuit is written.
+
+        Of calibrations that are bought again as they grow old those by which it is mended.
+        """
+        from qbatch.snapshot.calibrated import counts_of
+
+        return counts_of(self)
 
     def _result(self) -> Packed | None:
         """What is kept of its result."""
@@ -337,13 +342,7 @@ class PointResult:
     @property
     def undecided(self) -> Mapping[str, str]:
         """Numbers of the analysis that there are none of here -> why; asked once more."""
-        if not self.used or self.has_kept_estimates:
-            return {}
-        from qbatch.snapshot.undecided import undecided
-
-        analysis = asked_of(self, self._run.manifest)
-        settings = [each.basis for each in self.settings]
-        return undecided(analysis, self.estimates, self.counts_by_basis, settings)
+        return {} if not self.used or self.has_kept_estimates else _undecided(self)
 
     @property
     def statevector(self) -> Any:
@@ -460,6 +459,15 @@ def _analysed(point: PointResult) -> dict[str, Estimate]:
     except ValueError as error:
         said = f"does not fit the results of {point.name}: {error}"
         raise ManifestError(manifest.place_of("analysis"), said) from error
+
+
+def _undecided(point: PointResult) -> Mapping[str, str]:
+    from qbatch.snapshot.calibrated import why_uncalibrated
+    from qbatch.snapshot.undecided import undecided
+
+    analysis = asked_of(point, point._run.manifest)
+    settings, why = [each.basis for each in point.settings], why_uncalibrated(point)
+    return undecided(analysis, point.estimates, point.counts_by_basis, settings, why)
 
 
 def _attempt_of(point: PointResult) -> Attempt:

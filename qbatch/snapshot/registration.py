@@ -140,7 +140,7 @@ def register(
     if before:
         _check_indexes(db)
     _clear_places(db, planned)
-    placing = _Placing(db, setting_of, bounds)
+    placing = Placing(db, setting_of, bounds)
     if first_changed is not None:
         planned = placing.place(itertools.chain((first_changed,), fresh), planned)
     begin_jobs(db)
@@ -353,7 +353,7 @@ class _Known:
     is_bought: bool
 
 
-class _Placing:
+class Placing:
     """Writes the rows of points as the plan has them.
 
     Attributes:
@@ -395,6 +395,10 @@ class _Placing:
             self._db.executemany(PLACE, rows)
             self._db.executemany("INSERT INTO places VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", places)
         return position
+
+    def pieces_of(self, point: Point) -> list[StoredPoint]:
+        """Return what jobs buy of a point that is known, or bought."""
+        return self._pieces(point, _rows_of(self._db, [point])[point.id])
 
     def _pieces(self, point: Point, known: Sequence[_Known]) -> list[StoredPoint]:
         """Return what jobs buy of a point, or bought: its own row, and those of further shots.

@@ -19,10 +19,6 @@ REUSED = "reused"
 #: Kind of what is kept of a job that was imported from another program's file.
 IMPORTED = "imported"
 
-#: Shots that a machine gave another run are numbered from here on. So a run's own are numbered
-#: without gaps, and none of its jobs ever has the id of one whose shots were set aside.
-FIRST_OF_OTHERS = 2**32
-
 #: What is kept of each text, at most: a stranger wrote it.
 LONGEST = 200
 

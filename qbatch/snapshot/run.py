@@ -34,7 +34,7 @@ from qbatch.snapshot.reading import (
     points_in_part,
 )
 from qbatch.snapshot.reused import REUSED
-from qbatch.snapshot.times import Moment, Times, read_moments, read_times
+from qbatch.snapshot.times import Times, read_times
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -181,12 +181,6 @@ class Run(Listing):
         self._trust.check("events", "jobs", "points", *(["results"] if has_others else []))
         with translated(self.path):
             return read_times(self._db, backends, has_others=has_others)
-
-    def moments(self) -> dict[int, Moment]:
-        """Row of each completed job -> when it ran."""
-        self._trust.check("events", "jobs")
-        with translated(self.path):
-            return read_moments(self._db)
 
     def drift(self) -> list[Drifting]:
         """What references tell of each cloud machine's drift; see `Drifting`."""

@@ -20,7 +20,7 @@ from qbatch.job import ACCOUNT, CompositeJob, Job, JobState
 from qbatch.purchase import DECISIONS, ENDED, IN_FLIGHT, TABLE, CompositeEvent, Event, Ledger, Next
 from qbatch.snapshot import attempts, ledger, registration
 from qbatch.snapshot.doubles import Double, read_doubles
-from qbatch.snapshot.jobs import Jobs
+from qbatch.snapshot.enlarging import Enlarging
 from qbatch.snapshot.ledger import NOT_BOUGHT
 from qbatch.snapshot.reading import forgotten_settings, num_settings
 from qbatch.snapshot.schema import (
@@ -39,7 +39,7 @@ _TABLES_OF_A_POINT = (
 )
 
 
-class Snapshot(Jobs):
+class Snapshot(Enlarging):
     """The snapshot of a run folder, held for writing.
 
     Args:

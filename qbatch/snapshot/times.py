@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from qbatch.snapshot.reused import REUSED
@@ -31,14 +32,22 @@ AND jobs.ordinal NOT IN (SELECT ordinal FROM results WHERE instr(facts, '"{REUSE
 
 
 #: For each job that was sent and completed: its row, when it ran as far as that is known (when its
-#: provider first said so, else when the result came), and in which order jobs were sent.
-_MOMENTS = """
+#: provider first said so, else when the result came), and in which order jobs were sent. What comes
+#: from another run, or was merged, ran when its result came there.
+_MOMENTS = f"""
 SELECT events.job, min(CASE events.state WHEN 'running' THEN events.at END),
-    min(CASE events.state WHEN 'completed' THEN events.at END), min(events.seq)
+    min(CASE events.state WHEN 'completed' THEN events.at END), min(events.seq),
+    CASE WHEN instr(results.facts, '"{REUSED}":')
+        OR max(events.state = 'completed' AND substr(events.note, 1, 7) = 'merged ')
+    THEN results.at END
 FROM events JOIN jobs ON jobs.ordinal = events.job
-WHERE jobs.state = 'completed' AND events.at >= jobs.submitted_at
+    LEFT JOIN results ON results.ordinal = events.job
+WHERE jobs.state = 'completed' AND events.at >= coalesce(jobs.submitted_at, 0) {{}}
 GROUP BY events.job
 """
+
+#: Those of some jobs alone.
+_OF = "AND events.job IN (SELECT value FROM json_each(?))"
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -54,11 +63,17 @@ class Moment:
     turn: int
 
 
-def read_moments(db: sqlite3.Connection) -> dict[int, Moment]:
-    """Return row of a job -> when it ran, of those that are completed."""
+def read_moments(
+    db: sqlite3.Connection, ordinals: Iterable[int] | None = None
+) -> dict[int, Moment]:
+    """Return row of a job -> when it ran, of those (of these) that are completed."""
+    if ordinals is None:
+        found = db.execute(_MOMENTS.format(""))
+    else:
+        found = db.execute(_MOMENTS.format(_OF), (json.dumps([*ordinals]),))
     return {
-        job: Moment(home if began is None else began, turn)
-        for job, began, home, turn in db.execute(_MOMENTS)
+        job: Moment(next(at for at in (there, began, home) if at is not None), turn)
+        for job, began, home, turn, there in found
         if home is not None
     }
 

@@ -17,6 +17,7 @@ def undecided(
     there: Collection[str],
     counts: Mapping[str, Counts],
     settings: Sequence[str],
+    uncalibrated: str = "",
 ) -> dict[str, str]:
     """Return own analyses and mitigated numbers of which there are none -> why, asked once more.
 
@@ -25,6 +26,7 @@ def undecided(
         there: Names of the numbers that there are.
         counts: Setting of the point -> its counts.
         settings: All settings of the point; empty where it is measured as its circuit is written.
+        uncalibrated: Why there is no calibration of its readout; "" where there may be one.
     """
     found: dict[str, str] = {}
     mitigated = {name for name, _ in mitigated_numbers(analysis)}
@@ -34,6 +36,8 @@ def undecided(
         found |= mended_of(counts, settings, analysis).untold
         found |= means_of_forms(counts, settings, analysis)[1]
         found |= extrapolations(counts, settings, analysis)[1]
+        if uncalibrated:
+            found = dict.fromkeys(found, f"the readout is not calibrated: {uncalibrated}")
     missing = {
         name: own for name, own in analysis.own_at_points.items() if not {*there} >= {*own.returns}
     }

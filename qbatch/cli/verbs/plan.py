@@ -24,9 +24,10 @@ from qbatch.cli.options import (
 from qbatch.cli.tables import format_table, say, tell
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from qbatch.cli.precision import Expected
+    from qbatch.manifest.accuracy import AdaptiveShots
     from qbatch.plan import BackendSummary, Had, Plan, PlanSummary, ReasonCounts
     from qbatch.plan.packing import PiecesOf
     from qbatch.plan.pinning.reasons import Reason
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from qbatch.plan.pricing.offer import Offer
     from qbatch.plan.pricing.quotes import BackendQuotes
     from qbatch.providers import Driver, Target
+    from qbatch.shots import AgedShots
 
 #: Points listed, unless --all.
 LISTED = 20
@@ -89,10 +91,10 @@ def plan(
     folder, around = folder_of(made.manifest, out), surroundings_of(made.manifest, trust=trust)
     made.wanted = wanted_next(folder, made)
     only = chosen(made, expression, folder)
-    asked = only and {point.backend for point in made.bought(only)}
-    drivers = open_drivers(made, around, asked)
+    drivers = open_drivers(made, around, only and {each.backend for each in made.bought(only)})
     targets = priced(describe(drivers), made)
     others = from_others(made, targets, folder, reuse, around.now)
+    made.wanted = _wanted_by_age(made, others.folder, targets, only, around.now)
     known = points_known(others.folder, made)
     jobs = {id_: point.jobs for id_, point in known.items()}
     check_targets(made, targets, drivers, lambda: begun(jobs))
@@ -111,6 +113,23 @@ def plan(
         _tell_json(made, summary, left, told, quoted, more, all_points)
     else:
         _tell_all(offer, summary, left, told, quoted, problems, expected, all_points)
+
+
+def _wanted_by_age(
+    made: Plan,
+    folder: Path,
+    targets: Mapping[str, Target],
+    only: Only | None,
+    now: Callable[[], float],
+) -> Mapping[str, AdaptiveShots | AgedShots]:
+    """What is wanted by now, with what is by the age of calibrations where that is asked."""
+    from qbatch.plan.aging import longest_age_s
+
+    if longest_age_s(made.manifest) is None:
+        return made.wanted
+    from qbatch.executor.ages import wanted_by_age
+
+    return {**made.wanted, **wanted_by_age(folder, made, targets, only, now)}
 
 
 def _summaries(
@@ -300,6 +319,7 @@ def _tell(
     from qbatch.cli.quotes import quotes_table
     from qbatch.cli.words import headline
     from qbatch.notation import whole
+    from qbatch.plan.aging import told_aging
     from qbatch.plan.allocation import told_allocations
     from qbatch.plan.calibrations import many_calibrations, told_calibrations
     from qbatch.plan.measured import many_settings, told_settings
@@ -316,7 +336,8 @@ def _tell(
         points = left.points if made.has_bases else places
         rest = f"of that is left to run: {headline('', replace(left, points=points))}"
         say(rest if left.jobs else "nothing is left to run")
-    settings = (*told_settings(made), *told_allocations(made), *told_calibrations(made))
+    calibrations = (*told_calibrations(made), *told_aging(made))
+    settings = (*told_settings(made), *told_allocations(made), *calibrations)
     for line in (*settings, *told_turns(made), *told_references(made, offer.only)):
         say(line)
     rows = [

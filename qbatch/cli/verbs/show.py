@@ -117,6 +117,7 @@ def _number(estimate: Estimate) -> dict[str, float]:
 
 
 def _facts_in_full(run: Run, point: PointResult) -> dict[str, Any]:
+    from qbatch.snapshot.calibrated import calibrated_facts
     from qbatch.snapshot.extrapolated import zne_facts
 
     others = run.reused(point)
@@ -130,6 +131,7 @@ def _facts_in_full(run: Run, point: PointResult) -> dict[str, Any]:
         "counts": None if point.counts is None else point.counts.to_dict(),
         "facts": point.facts,
         **zne_facts(point, run.manifest),
+        **calibrated_facts(point),
         **({"reused": [each.facts() for each in others]} if others else {}),
         "attempts": [_facts_of_attempt(run, each) for each in run.attempts_of(point)],
         "history": [
@@ -220,6 +222,7 @@ def _shots(point: PointResult) -> str:
 def _in_full(run: Run, point: PointResult, all_rows: bool) -> str:
     from qbatch.notation import whole
     from qbatch.report.numbers import full, in_unit, plain
+    from qbatch.snapshot.calibrated import calibrated
 
     units = run.manifest.units
     lines = {
@@ -243,6 +246,8 @@ def _in_full(run: Run, point: PointResult, all_rows: bool) -> str:
         lines["warning"] = warning
     for each in run.reused(point):
         lines[f"{whole(each.shots)} shots from"] = each.in_short()
+    if when := str(calibrated(point) or ""):
+        lines["readout calibrated"] = when
     for name, why in point.undecided.items():
         lines[f"no numbers of {name}"] = why
     parts = [_pairs(lines)]
@@ -394,7 +399,7 @@ def _attempt(attempt: Attempt) -> list[str]:
 
 def _shots_of(attempt: Attempt) -> str:
     """Which shots of the sample it bought: ``[1000, 4000)``; ``[0, ?)`` in folders of before."""
-    from qbatch.snapshot.reused import FIRST_OF_OTHERS
+    from qbatch.shots import FIRST_OF_OTHERS
 
     if attempt.start is None:
         return "?"

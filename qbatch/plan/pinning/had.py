@@ -15,7 +15,7 @@ from qbatch.manifest.accuracy import AdaptiveShots
 from qbatch.plan.packing import Piece, PiecesOf
 from qbatch.plan.pinning.former import known_as
 from qbatch.purchase import BOUGHT, PRECEDENCE
-from qbatch.shots import ANY, Bounds, job_id, missing
+from qbatch.shots import ANY, FIRST_OF_OTHERS, AgedShots, Bounds, cut, job_id, missing
 
 if TYPE_CHECKING:
     from qbatch.plan.identity import SweepPoint
@@ -129,15 +129,30 @@ def most_pieces_of(
     """Return what says of a point which jobs a run may buy at most: as `pieces_of`.
 
     Where a point is to reach an accuracy, that is all shots that it may come to want, in as many
-    jobs as there may be rounds.
+    jobs as there may be rounds. Of a calibration, it is each time that it may be too old.
     """
     now = pieces_of(jobs, targets, states)
-    if states is not None and JobState.CREATED not in states:
-        return now
+
+    def again(point: SweepPoint, wanted: AgedShots) -> Iterator[Piece]:
+        found, target = [*now(point)], targets.get(point.backend)
+        had = [(job.start, job.shots) for job in jobs.get(point.id, ()) if job.is_bought]
+        own = ((start, shots) for start, shots in had if start < FIRST_OF_OTHERS)
+        at = max((sum(run) for run in (*own, *((p.start, p.shots) for p in found))), default=0)
+        yield from found
+        for _ in range((wanted.most - wanted) // wanted.first):
+            for size, times in cut(wanted.first, ANY if target is None else target.bounds):
+                for _ in range(times):
+                    yield Piece(job_id(point.id, at), size, at)
+                    at += size
+
+    is_new = states is None or JobState.CREATED in states
 
     def pieces(point: SweepPoint) -> Iterator[Piece]:
         wanted, had = point.shots, jobs.get(point.id, ())
-        if not isinstance(wanted, AdaptiveShots) or wanted.most == wanted:
+        if isinstance(wanted, AgedShots):
+            yield from again(point, wanted)
+            return
+        if not isinstance(wanted, AdaptiveShots) or wanted.most == wanted or not is_new:
             yield from now(point)
             return
         target = targets.get(point.backend)

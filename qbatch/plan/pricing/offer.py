@@ -74,9 +74,9 @@ class Offer:
 
     @cached_property
     def most(self) -> PlanSummary:
-        """What this call may buy at most at backends that bill; all rounds counted."""
+        """What this call may buy at most at backends that bill; all rounds, and ages, counted."""
         paid, wanted = self.paid, self.most_of
-        if wanted is None or not self.plan.has_accuracies:
+        if wanted is None or not self.plan.may_want_more:
             return self.left
         return self.plan.summary(
             paid, self.only, pieces_of=lambda p: wanted(p) if p.backend in paid else ()
