@@ -16,6 +16,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from qbatch.archive.drifting import check_drift
+from qbatch.archive.sources import wrong_with_sources
 from qbatch.bases import Setting, is_calibration
 from qbatch.errors import QbatchError
 from qbatch.exchange.archived.checking import check_files, check_jobs, id_problem
@@ -25,6 +26,7 @@ from qbatch.exchange.archived.contents import (
     MANIFEST,
     METADATA,
     RESULTS,
+    SOURCES,
     SUMS,
     archive_digest,
 )
@@ -72,6 +74,8 @@ def verify(path: Path) -> Verified:
     found.files = len({*archive.files, *archive.listed} - {METADATA})
     found.findings += check_files(archive)
     found.not_computed |= _across_points(archive.json(RESULTS))
+    if wrong := wrong_with_sources(archive):
+        found.findings.append(Finding(SOURCES, wrong))
     manifest = _manifest_of(archive, found.findings)
     if manifest is None:
         return found

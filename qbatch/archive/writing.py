@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from qbatch import __version__
+from qbatch.archive.sources import is_source, source_files
 from qbatch.bases import is_reference
 from qbatch.errors import ExtraError, SelectionError
 from qbatch.exchange.archived.contents import (
@@ -34,6 +35,7 @@ from qbatch.plan.pinning.lock import installed_packages
 from qbatch.report import render
 from qbatch.report.files import replacing
 from qbatch.snapshot.origins import read_origins
+from qbatch.snapshot.sources import read_sources
 
 if TYPE_CHECKING:
     from qbatch.snapshot import Run
@@ -101,8 +103,14 @@ def _describe(crate: Any, run: Run, digests: dict[str, str]) -> None:
     for key, fact in (("startTime", "started_at"), ("endTime", "finished_at")):
         if run.meta.get(fact):
             facts[key] = run.meta[fact]
-    made = [{"@id": name} for name in digests if name not in (MANIFEST, LOCK, SUMS)]
-    crate.add_action(qbatch, object=[{"@id": MANIFEST}], result=made, properties=facts)
+    made = [{"@id": name} for name in digests if not _is_given(name)]
+    given = [{"@id": name} for name in digests if name == MANIFEST or is_source(name)]
+    crate.add_action(qbatch, object=given, result=made, properties=facts)
+
+
+def _is_given(name: str) -> bool:
+    """Tell whether a file was there before anything ran."""
+    return name in (MANIFEST, LOCK, SUMS) or is_source(name)
 
 
 def _files(run: Run) -> Iterator[tuple[str, bytes]]:
@@ -115,6 +123,7 @@ def _files(run: Run) -> Iterator[tuple[str, bytes]]:
     if not points:
         raise SelectionError(f"{run.folder}: no point has a result yet; there is nothing to keep")
     yield MANIFEST, run.manifest.text.encode()
+    yield from source_files(read_sources(run.meta))
     lock = run.manifest.folder / LOCK
     if lock.is_file():
         yield LOCK, lock.read_bytes()

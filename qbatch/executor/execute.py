@@ -58,6 +58,7 @@ from qbatch.shots import Bounds
 from qbatch.snapshot import Former, Registered, Snapshot
 from qbatch.snapshot.doubles import read_doubles, with_figures
 from qbatch.snapshot.estimates import analysis_key
+from qbatch.snapshot.sources import sources_fact
 
 Only = Callable[[SweepPoint], bool]
 
@@ -215,6 +216,7 @@ class _Execution:
         self._engine.snapshot.set_meta(
             name=manifest.name,
             manifest=manifest.text,
+            sources=sources_fact(manifest),
             **_whence(manifest, meta),
             overrides=json.dumps(list(manifest.overrides)),
             sums=json.dumps(dict(manifest.sums)),

@@ -42,6 +42,7 @@ from qbatch.snapshot.lending import Lent
 from qbatch.snapshot.merge_sources import Source
 from qbatch.snapshot.paths import SNAPSHOT
 from qbatch.snapshot.put_aside import PutAside
+from qbatch.snapshot.sources import sources_fact
 
 if TYPE_CHECKING:
     from qbatch.plan import Plan, SweepPoint
@@ -216,6 +217,7 @@ def _register(plan: Plan, target: Borrower) -> None:
     target.set_meta(
         name=manifest.name,
         manifest=manifest.text,
+        sources=sources_fact(manifest),
         manifest_path=str(manifest.path or "<string>"),
         manifest_folder=str(manifest.folder.absolute()),
         overrides=json.dumps(list(manifest.overrides)),

@@ -38,7 +38,6 @@ from qbatch.manifest.fields import (
     AT_KEY,
     AXES,
     Column,
-    LocalPath,
     Mistakes,
     Model,
     Real,
@@ -52,6 +51,7 @@ from qbatch.manifest.fields import (
 from qbatch.manifest.fits import Fit, check_fits, parameters_of
 from qbatch.manifest.hamiltonians import Observable, read_files
 from qbatch.manifest.labels import Label
+from qbatch.manifest.local_paths import LocalPath
 from qbatch.manifest.mitigation import Mitigation
 from qbatch.manifest.own import OwnAnalysis
 from qbatch.manifest.patterns import by_registers, mistake_in

@@ -22,7 +22,6 @@ from pydantic import (
 from qbatch.manifest.accuracy import NO_AXIS, as_shots
 from qbatch.manifest.fields import (
     AXES,
-    LocalPath,
     Mistakes,
     Model,
     Numeric,
@@ -40,6 +39,7 @@ from qbatch.manifest.fields import (
     unknown,
     wrong,
 )
+from qbatch.manifest.local_paths import LocalPath
 from qbatch.manifest.paths import PARTS, is_time, setting_axis
 from qbatch.manifest.times import as_unquoted_time
 from qbatch.notation import did_you_mean, listed, nearest, shortened

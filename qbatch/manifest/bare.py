@@ -16,11 +16,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from qbatch.errors import Place, SourceErrors
+from qbatch.manifest.files import read_text, refuse
 from qbatch.manifest.models import Manifest
 from qbatch.manifest.nodes import plain_type
 from qbatch.manifest.overrides import override
 from qbatch.manifest.reading import read_manifest
-from qbatch.manifest.source import Source, read_text, refuse
+from qbatch.manifest.source import Source
 from qbatch.notation import did_you_mean, listed
 
 #: What a circuit's function is called, the first that there is.

@@ -10,7 +10,6 @@ from pydantic import Field, ModelWrapValidatorHandler, ValidationInfo, model_val
 from qbatch.manifest.fields import (
     AT_KEY,
     Identifier,
-    LocalPath,
     Mistakes,
     Model,
     Name,
@@ -20,6 +19,7 @@ from qbatch.manifest.fields import (
     known_to,
     unknown,
 )
+from qbatch.manifest.local_paths import LocalPath
 
 #: Unit -> amount. Units never add up unless a price file converts them.
 Amounts = Mapping[Identifier, Annotated[Real, Field(ge=0)]]

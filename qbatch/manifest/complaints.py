@@ -205,6 +205,8 @@ def is_map(annotation: Any) -> bool:
     return isinstance(origin, type) and issubclass(origin, Mapping)
 
 
-def order_of(error: SourceError) -> tuple[bool, int, int]:
-    """Sort by place; what has none, `-S` and whole files, first."""
-    return (error.place.line is not None, error.place.line or 0, error.place.column or 0)
+def order_of(error: SourceError) -> tuple[bool, str, int, int]:
+    """Sort by place, file by file; what has none, `-S` and whole files, first."""
+    place = error.place
+    file = "" if place.line is None else place.file
+    return (place.line is not None, file, place.line or 0, place.column or 0)

@@ -22,6 +22,7 @@ from qbatch.manifest.nodes import (
     plain_type,
 )
 from qbatch.manifest.source import Source
+from qbatch.manifest.yaml_text import write_yaml
 from qbatch.notation import shortened
 
 MAX_INTEGER_DIGITS = 100
@@ -173,8 +174,25 @@ def read_data(source: Source) -> tuple[Any, list[ManifestError]]:
     Raises:
         SourceErrors: It is more than can be read.
     """
-    building = Construction(source)
+    mistakes: list[ManifestError] = []
     try:
+        for root in source.written:  # a key that stands twice is seen in its own file alone
+            Construction(source, mistakes).build(root)
+        building = Construction(source, mistakes)
         return building.build(source.root), building.mistakes
     except TooMuchError as error:
         raise source.refuse(source.place(error.node), error.problem) from error
+
+
+def merged_text(source: Source) -> str:
+    """Return a manifest with its bases in it as one text; "" where it has no base.
+
+    Raises:
+        SourceErrors: It is more than can be read.
+    """
+    if source.merged is None:
+        return ""
+    names = ", ".join(base.path for base in source.bases)
+    return f"# Merged with what it extends: {names}.\n" + write_yaml(
+        Construction(source).build(source.merged)
+    )

@@ -9,7 +9,6 @@ in Python, are checked by themselves only.
 from __future__ import annotations
 
 import math
-import os
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -45,7 +44,6 @@ from qbatch.manifest.nodes import Plain
 from qbatch.manifest.paths import TIMES
 from qbatch.manifest.times import as_unquoted_time, as_written_time, is_written_time
 from qbatch.notation import did_you_mean, listed
-from qbatch.project import may_name, outside
 
 #: A swept or fixed value: what an axis may hold.
 Value = bool | int | float | str
@@ -384,55 +382,6 @@ def check_url(value: str) -> str:
     return value
 
 
-def check_path(value: str, info: ValidationInfo) -> str:
-    """Return a path of the manifest's folder or project, symbolic links followed; see `project`."""
-    if not value or "\0" in value or "\n" in value:
-        raise amiss("is no path; write a file's path relative to the manifest's folder")
-    known = known_to(info)
-    if value.startswith(("/", "~")) or ".." in value.split("/"):
-        if inside := _inside(value, known):
-            raise wrong(f"is written from elsewhere; write {inside!r}, from the manifest's folder")
-        if value.startswith(("/", "~")) or known.folder is None:
-            raise wrong(_told_outside(known))
-        if _is_barred(known.folder / value, known, known.folder):
-            raise wrong(_told_outside(known))
-    if known.folder is not None and _leaves(value, known, known.folder):
-        raise wrong(_told_outside(known))
-    if known.folder is not None:
-        known.files_read.append(value)
-    return value
-
-
-def _told_outside(known: Known) -> str:
-    return outside((known.folder and known.resolved(known.folder)) or Path())
-
-
-def _is_barred(path: Path, known: Known, folder: Path) -> bool:
-    """Tell whether a file is none that a manifest in `folder` may name."""
-    home, there = known.resolved(folder), known.resolved(path)
-    return home is None or there is None or not may_name(there, home)
-
-
-def _inside(value: str, known: Known) -> str:
-    """Return a path as it is from the manifest's folder; "" where it lies elsewhere."""
-    if known.folder is None or value.startswith("~"):
-        return ""
-    home, there = known.resolved(known.folder), known.resolved(known.folder / value)
-    is_inside = home is not None and there is not None and there.is_relative_to(home)
-    return str(there.relative_to(home)) if is_inside and there and home else ""
-
-
-def _leaves(value: str, known: Known, folder: Path) -> bool:
-    """Say whether a path leaves what the manifest may name by a symbolic link."""
-    head, _, name = value.rpartition("/")
-    home, inner = known.resolved(folder), known.resolved(folder / head)
-    if home is None or inner is None or not may_name(inner, home):
-        return True
-    if not os.path.islink(f"{inner}/{name}"):  # noqa: PTH114 (Path.is_symlink is 5 times slower)
-        return False
-    return _is_barred(inner / name, known, folder)
-
-
 _RUN_NAME = re.compile(r"[^\W_][\w.+-]{0,99}")
 _NAME = re.compile(r"\w[\w.+-]{0,99}")
 _IDENTIFIER = re.compile(r"[^\W\d]\w{0,99}")
@@ -480,7 +429,6 @@ Name = Annotated[str, AfterValidator(check_name)]
 Identifier = Annotated[str, AfterValidator(check_identifier)]
 Column = Annotated[str, AfterValidator(check_column)]
 RunName = Annotated[Text, AfterValidator(check_run_name)]
-LocalPath = Annotated[Text, AfterValidator(check_path)]
 Pointer = Annotated[Text, AfterValidator(check_pointer)]
 Url = Annotated[Text, AfterValidator(check_url)]
 Swept = Annotated[

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError, ValidationInfo
 
 from qbatch.errors import CircuitError
-from qbatch.manifest.fields import Mistakes, amiss, check_path, wrong
+from qbatch.manifest.fields import Mistakes, amiss, wrong
+from qbatch.manifest.local_paths import check_path
 from qbatch.notation import did_you_mean, listed
 
 if TYPE_CHECKING:

@@ -13,8 +13,9 @@ from pydantic import ValidationError, ValidationInfo, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from qbatch.errors import SourceError
-from qbatch.manifest.fields import Mistakes, Text, amiss, check_path, known_to, wrong
+from qbatch.manifest.fields import Mistakes, Text, amiss, known_to, wrong
 from qbatch.manifest.functions import mistakes_under
+from qbatch.manifest.local_paths import check_read_path
 from qbatch.manifest.varying import MadeSum, is_made
 
 #: A sum of products, or what it is read from or made by.
@@ -85,7 +86,7 @@ def _read(written: Mapping[Any, Any], info: ValidationInfo) -> str:
     if known.folder is None:
         raise wrong("names a file, and the manifest has no folder; read it from a file")
     try:
-        whole = read_hamiltonian(known.folder / check_path(file, info), file)
+        whole = read_hamiltonian(known.folder / check_read_path(file, info), file)
     except SourceError as error:
         raise amiss(str(error)) from error
     return known.sums_read.setdefault(file, write_sum(whole))

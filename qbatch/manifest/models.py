@@ -34,7 +34,6 @@ from qbatch.manifest.fields import (
     NO_COLUMN,
     Flag,
     Identifier,
-    LocalPath,
     Mistakes,
     Model,
     Name,
@@ -56,6 +55,7 @@ from qbatch.manifest.fields import (
     wrong,
 )
 from qbatch.manifest.functions import named_function
+from qbatch.manifest.local_paths import LocalPath
 from qbatch.manifest.paths import SettingValues, is_time, put
 from qbatch.manifest.reference import Reference
 from qbatch.manifest.sourced import Sourced
@@ -290,6 +290,8 @@ class Manifest(Sourced):
 
     Attributes:
         qbatch: Version of the manifest's format.
+        extends: A file, or a list of files, that this one begins from: maps are merged, all else
+            replaces what the base has, and null takes a key out. Once read, nothing is left of it.
         name: Of the experiment; names the run's folder.
         description: One line for people.
         tags: For people; no part of a point's id.
@@ -309,6 +311,7 @@ class Manifest(Sourced):
     """
 
     qbatch: Literal[1]
+    extends: tuple[Text, ...] = ()
     name: RunName
     description: Text = ""
     tags: tuple[Text, ...] = ()

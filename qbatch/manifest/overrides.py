@@ -20,9 +20,10 @@ from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 from qbatch.errors import Place
 from qbatch.manifest.axes import FORMS
 from qbatch.manifest.complaints import fields_of, is_many, is_map, known_keys, model_at
+from qbatch.manifest.files import refuse
+from qbatch.manifest.merging import is_null
 from qbatch.manifest.nodes import Members, TooMuchError, compose_node
 from qbatch.manifest.paths import SettingAxis, setting_axis
-from qbatch.manifest.source import refuse
 from qbatch.notation import did_you_mean, listed
 
 #: Maps in which a name that is not there yet may be put.
@@ -61,6 +62,8 @@ def override(root: Node, overrides: Sequence[str], origins: dict[int, str]) -> N
 
 def _targets(root: Node, path: str, value: str) -> list[Steps]:
     """Return the locations a path stands for: an axis by its bare name is set in every sweep."""
+    if path.split(".")[0] == "extends":
+        raise refuse(Place(f"-S {path}"), "is read before -S is; write it in the manifest")
     axis = setting_axis(path)
     if axis is not None and (axis.backend is None or _sweeps(root, path) or _is_spread(value)):
         return _settings_named(root, path, axis)
@@ -263,8 +266,8 @@ def _put(node: Node, loc: Steps, done: Steps, value: _Value) -> Node:
         return _put(node, rest, done, value)  # one sweep is the first of a list of one
     if member is None:
         _check_new(node, name, done, value.flag)
-    child = member[1] if member and not _is_null(member[1]) else MappingNode("map", [])
-    if id(child) not in value.origins and (member is None or _is_null(member[1])):
+    child = member[1] if member and not is_null(member[1]) else MappingNode("map", [])
+    if id(child) not in value.origins and (member is None or is_null(member[1])):
         value.origins[id(child)] = value.flag
     new = _put(child, rest, (*done, name), value)
     key = value.scalar(name) if member is None or not rest else member[0]
@@ -305,10 +308,6 @@ def _inherit(copied: Node, node: Node, value: _Value) -> Node:
     if id(node) in value.origins:
         value.origins[id(copied)] = value.origins[id(node)]
     return copied
-
-
-def _is_null(node: Node) -> bool:
-    return isinstance(node, ScalarNode) and node.tag == "null"
 
 
 def _check_new(node: MappingNode, name: str, done: Steps, flag: str) -> None:

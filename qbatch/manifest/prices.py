@@ -21,11 +21,13 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field, ValidationError, field_validator
 
-from qbatch.errors import SourceErrors
+from qbatch.errors import Place, SourceErrors
 from qbatch.manifest.complaints import complain, order_of
 from qbatch.manifest.construction import read_data
 from qbatch.manifest.fields import Identifier, Model, Real, Text, wrong
-from qbatch.manifest.source import Source, read_text
+from qbatch.manifest.files import read_text, refuse
+from qbatch.manifest.source import Source
+from qbatch.project import may_name, outside
 
 _Amount = Annotated[Real, Field(ge=0)]
 
@@ -130,7 +132,10 @@ def load_prices(folder: Path, path: str | None) -> PriceList:
     """
     if path is None:
         return NO_PRICES
-    source = Source(path, read_text(folder / path, path), folder)
+    home = folder.resolve()
+    if not may_name((home / path).resolve(), home):
+        raise refuse(Place(path), outside(home))
+    source = Source(path, read_text(folder / path, path), folder, is_manifest=False)
     data, mistakes = read_data(source)
     try:
         prices = PriceList.model_validate(data)

@@ -32,15 +32,16 @@ from qbatch.errors import ManifestError, Place, SourceErrors
 from qbatch.manifest.budget import Budget
 from qbatch.manifest.columns import named_numbers, numbers_over_axes
 from qbatch.manifest.complaints import complain, order_of
-from qbatch.manifest.construction import read_data
+from qbatch.manifest.construction import merged_text, read_data
 from qbatch.manifest.fields import AT_KEY, Known, Mistakes, wrong
+from qbatch.manifest.files import read_text, refuse
 from qbatch.manifest.fits import fit_names
 from qbatch.manifest.functions import Home
 from qbatch.manifest.models import Backend, Circuit, Manifest, Model
 from qbatch.manifest.nodes import Plain
 from qbatch.manifest.overrides import override
 from qbatch.manifest.paths import setting_axis
-from qbatch.manifest.source import Source, read_text, refuse
+from qbatch.manifest.source import Source
 from qbatch.manifest.sweep import names_of_axes
 from qbatch.manifest.times import as_unquoted_time
 
@@ -143,9 +144,8 @@ def override_manifest(
     if old is None or not (overrides or trust != old.trust):
         return manifest
     flags = (*old.overrides, *overrides)
-    return read_manifest(
-        Source(old.file, old.text, old.folder, old.path, flags, trust, override, old.sums, old.call)
-    )
+    told = (old.file, old.text, old.folder, old.path, flags, trust, override)
+    return read_manifest(Source(*told, old.sums, old.call, old.bases))
 
 
 def load_sound_parts(
@@ -232,6 +232,7 @@ def read_manifest(source: Source) -> Manifest:
     if mistakes or manifest is None:
         raise _together(source, mistakes)
     manifest._source = source
+    manifest._merged = merged_text(source)
     manifest._sums = dict(known.sums_read)
     manifest._files = tuple(known.files_read)
     home = Home(source.folder, source.trust)

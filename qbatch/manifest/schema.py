@@ -21,6 +21,7 @@ from qbatch.manifest.axes import FORMS
 from qbatch.manifest.examples import add_examples
 from qbatch.manifest.fields import POINTER, Model
 from qbatch.manifest.models import Manifest
+from qbatch.manifest.partial_schema import allow_partial
 
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 #: Arithmetic and durations, loosely: an editor sees misspelt words, `validate` sees all.
@@ -103,6 +104,7 @@ def generate(parts: Mapping[str, Mapping[str, type[BaseModel]]]) -> Schema:
             "anyOf": one_or_many,
         }
     add_examples(schema)
+    allow_partial(schema)
     return {
         "$schema": _DIALECT,
         **schema,

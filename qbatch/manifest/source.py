@@ -16,12 +16,9 @@ from typing import Any
 from yaml.nodes import MappingNode, Node, SequenceNode
 
 from qbatch.errors import ManifestError, Place, SourceErrors
-from qbatch.manifest.nodes import Members, arguments_in, lines_of
+from qbatch.manifest.extending import Base, Extending, MarkIn, place_of
+from qbatch.manifest.nodes import Members, TooMuchError, arguments_in, lines_of
 from qbatch.manifest.syntax import Unreadable, compose
-from qbatch.notation import listed
-
-#: A manifest is written by hand; data belong in a file that an axis reads by `from`.
-MAX_BYTES = 32 * 2**20
 
 _EXCERPT_WIDTH = 160
 #: A stranger's file can hold words of any length, and messages quote them.
@@ -40,13 +37,6 @@ Loc = tuple[str | int, ...]
 
 #: Puts `-S` into a tree, and notes where each new node comes from.
 Override = Callable[[Node, Sequence[str], dict[int, str]], Node]
-
-
-def refuse(place: Place, problem: str, excerpt: str = "") -> SourceErrors:
-    """Make the error of a file with this one mistake."""
-    return SourceErrors(
-        f"{place.file}: 1 mistake", [ManifestError(place, problem, excerpt=excerpt)]
-    )
 
 
 def hide_secrets(line: str) -> str:
@@ -92,6 +82,8 @@ class Source:
         sums: Of text that was kept with a run: file that an observable names -> the sum in it. So
             it is read wherever it lies, without the files that stood beside it. None: from there.
         call: That the text was made of in Python: its arguments are the places; "": it was read.
+        bases: That it extends, as they were read; none is read before the root is wanted.
+        is_manifest: It may extend others.
     """
 
     file: str
@@ -103,11 +95,16 @@ class Source:
     override: Override | None = None
     sums: Mapping[str, str] | None = None
     call: str = ""
+    bases: tuple[Base, ...] = ()
+    is_manifest: bool = True
     _root: Node | None = field(default=None, repr=False, compare=False)
     #: id of a node that `-S` put in -> the flag.
     _origins: dict[int, str] = field(default_factory=dict, repr=False, compare=False)
+    #: Of the manifest and its bases, as each is written; none without bases.
+    _written: list[Node] = field(default_factory=list, repr=False, compare=False)
+    _before: Node | None = field(default=None, repr=False, compare=False)
     _members: Members = field(default_factory=Members, repr=False, compare=False)
-    _lines: list[str] | None = field(default=None, repr=False, compare=False)
+    _lines: dict[str, list[str]] = field(default_factory=dict, repr=False, compare=False)
     _arguments: dict[int, str] | None = field(default=None, repr=False, compare=False)
 
     def __getstate__(self) -> tuple[Any, ...]:
@@ -122,6 +119,8 @@ class Source:
             self.override,
             self.sums,
             self.call,
+            self.bases,
+            self.is_manifest,
         )
 
     def __setstate__(self, state: tuple[Any, ...]) -> None:
@@ -135,17 +134,35 @@ class Source:
             SourceErrors: The text is no YAML, or an override goes nowhere.
         """
         if self._root is None:
-            self._root = self._composed()
+            self._root = self._before = self._composed()
             if self.override is not None:
                 self._root = self.override(self._root, self.overrides, self._origins)
         return self._root
 
     def _composed(self) -> Node:
+        reading = Extending(self.folder, {base.path: base for base in self.bases})
         try:
-            return compose(self.text, self.file)
-        except Unreadable as error:
-            place = self.place(error.at) if isinstance(error.at, Node) else error.at
-            raise self.refuse(place, error.problem) from error
+            root = compose(self.text, self.file)
+            if self.is_manifest:
+                root = reading.whole(root, self.file)
+        except (Unreadable, TooMuchError) as error:
+            self.bases = (*reading.bases.values(),)
+            at = error.node if isinstance(error, TooMuchError) else error.at
+            raise self.refuse(
+                self.place(at) if isinstance(at, Node) else at, error.problem
+            ) from error
+        self.bases, self._written = (*reading.bases.values(),), reading.roots
+        return root
+
+    @property
+    def written(self) -> Sequence[Node]:
+        """Roots of the manifest and of its bases, as each is written; none where it has no base."""
+        return self._written if self.root else ()
+
+    @property
+    def merged(self) -> Node | None:
+        """The root with its bases in it, before overrides; None where it has no base."""
+        return self._before if self.root and self._written else None
 
     def members(self, node: Node) -> dict[str, tuple[Node, Node]]:
         """Return a map node's key and value nodes by name, merge keys resolved."""
@@ -177,10 +194,9 @@ class Source:
         """Return where a node begins."""
         if id(node) in self._origins:
             return Place(self._origins[id(node)])
-        if self.call:
+        if self.call and not isinstance(node.start_mark, MarkIn):
             return self._argument(node)
-        mark = node.start_mark
-        return Place(self.file, mark.line + 1, mark.column + 1)
+        return place_of(node, self.file)
 
     def _argument(self, node: Node) -> Place:
         """Return the argument that a node was made of: ``Manifest(): backends.noisy.noise``."""
@@ -191,15 +207,22 @@ class Source:
 
     def excerpt(self, place: Place) -> str:
         """Return the line of the file that `place` is on, secrets hidden; "" when it is on none."""
-        if place.line is None or place.file != self.file:
+        if place.line is None or (lines := self._lines_of(place.file)) is None:
             return ""
-        if self._lines is None:
-            self._lines = lines_of(self.text)
-        if not 1 <= place.line <= len(self._lines):
+        if not 1 <= place.line <= len(lines):
             return ""
-        line = self._lines[place.line - 1]
+        line = lines[place.line - 1]
         cut = len(line) > _EXCERPT_WIDTH
         return hide_secrets(line[:_EXCERPT_WIDTH].rstrip()) + ("…" if cut else "")
+
+    def _lines_of(self, file: str) -> list[str] | None:
+        """Return the lines of the manifest or of a base, by the name that places have."""
+        if file not in self._lines:
+            texts = {base.file: base.text for base in self.bases} | {self.file: self.text}
+            if file not in texts:
+                return None
+            self._lines[file] = lines_of(texts[file])
+        return self._lines[file]
 
     def mistake(self, place: Place, problem: str) -> ManifestError:
         """Make the error for one mistake."""
@@ -212,72 +235,3 @@ class Source:
     def refuse(self, place: Place, problem: str) -> SourceErrors:
         """Make the error of a file that cannot be read beyond this one mistake."""
         return SourceErrors(f"{place.file}: 1 mistake", [self.mistake(place, problem)])
-
-
-def read_text(path: Path, file: str) -> str:
-    """Read a manifest, at most `MAX_BYTES` of UTF-8.
-
-    Raises:
-        SourceErrors: No such file, too large, not UTF-8, or not readable.
-    """
-    try:
-        if path.stat().st_size > MAX_BYTES:
-            raise refuse(Place(file), _too_large(path.stat().st_size))
-        with path.open("rb") as stream:
-            data = stream.read(MAX_BYTES + 1)
-    except FileNotFoundError as error:
-        told = f"leads to {path.readlink()}, which is not there" if path.is_symlink() else ""
-        raise refuse(Place(file), told or f"no such file{_nearest_file(path)}") from error
-    except IsADirectoryError as error:
-        raise refuse(Place(file), _told_folder(path)) from error
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise refuse(Place(file), f"cannot be read: {reason}") from error
-    if len(data) > MAX_BYTES:
-        raise refuse(Place(file), _too_large(len(data)))
-    return _decode(data, file)
-
-
-def _too_large(size: int) -> str:
-    return (
-        f"{size / 2**20:.0f} MiB is too large for a manifest (at most {MAX_BYTES // 2**20} MiB); "
-        "keep long axes in a file and read them with {from: {file: …, column: …}}"
-    )
-
-
-def _nearest_file(path: Path) -> str:
-    from qbatch.notation import did_you_mean
-
-    return did_you_mean(path.name, _manifests_in(path.parent))
-
-
-def _told_folder(path: Path) -> str:
-    """Say which file of a folder may be meant, of one that was named instead."""
-    names = _manifests_in(path)
-    return f"is a folder; name a manifest{f' in it: {listed(names)}' if names else ''}"
-
-
-def _manifests_in(folder: Path) -> list[str]:
-    try:
-        return sorted(one.name for one in folder.iterdir() if one.suffix in {".yaml", ".yml"})
-    except OSError:
-        return []
-
-
-def _decode(data: bytes, file: str) -> str:
-    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
-        raise refuse(Place(file, 1, 1), "is UTF-16; save the file as UTF-8")
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line_start = data.rfind(b"\n", 0, error.start) + 1
-        place = Place(
-            file,
-            data.count(b"\n", 0, error.start) + 1,
-            len(data[line_start : error.start].decode("utf-8", "replace")) + 1,
-        )
-        raise refuse(
-            place,
-            f"byte 0x{data[error.start]:02x} at offset {error.start} is not UTF-8; "
-            "save the file as UTF-8",
-        ) from error

@@ -8,8 +8,10 @@ from pydantic import PrivateAttr
 
 from qbatch.errors import Place
 from qbatch.manifest.construction import read_data
+from qbatch.manifest.extending import Base
 from qbatch.manifest.fields import Model
-from qbatch.manifest.source import Source, refuse
+from qbatch.manifest.files import refuse
+from qbatch.manifest.source import Source
 from qbatch.manifest.yaml_text import write_yaml
 from qbatch.notation import listed
 
@@ -18,6 +20,7 @@ class Sourced(Model):
     """A model of a whole text, which is kept beside it."""
 
     _source: Source | None = PrivateAttr(default=None)
+    _merged: str = PrivateAttr(default="")
     _files: tuple[str, ...] = PrivateAttr(default=())
 
     @property
@@ -32,8 +35,16 @@ class Sourced(Model):
 
     @property
     def text(self) -> str:
-        """The YAML as read, before overrides."""
-        return self._source.text if self._source else ""
+        """The YAML as read, before overrides; of one that extends others, what they come to."""
+        return self._merged or (self._source.text if self._source else "")
+
+    @property
+    def sources(self) -> tuple[Base, ...]:
+        """The file itself and those it extends, as each was read; none where it extends none."""
+        if self._source is None or not self._source.bases:
+            return ()
+        own = self._source.path.name if self._source.path else self._source.file
+        return (Base(own, self._source.file, self._source.text), *self._source.bases)
 
     @property
     def overrides(self) -> tuple[str, ...]:

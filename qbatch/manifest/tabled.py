@@ -20,8 +20,9 @@ from pydantic import ValidationError, ValidationInfo
 from pydantic_core import PydanticCustomError
 
 from qbatch.arithmetic import ExpressionError, evaluate
-from qbatch.manifest.fields import Mistakes, amiss, check_path, known_to, wrong
+from qbatch.manifest.fields import Mistakes, amiss, known_to, wrong
 from qbatch.manifest.functions import mistakes_under
+from qbatch.manifest.local_paths import check_read_path
 from qbatch.manifest.nodes import Plain
 from qbatch.manifest.theory_function import CalledTheory
 from qbatch.notation import did_you_mean, listed
@@ -129,7 +130,7 @@ def _read(name: str, written: Mapping[Any, Any], known: Known, info: ValidationI
         return known.sums_read.setdefault(key, known.sums[key])
     if known.folder is None:
         raise wrong("names a file, and the manifest has no folder; read it from a file")
-    table = _read_table(known.folder / check_path(file, info), file, column)
+    table = _read_table(known.folder / check_read_path(file, info), file, column)
     return known.sums_read.setdefault(key, table.text)
 
 

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from qbatch.errors import CircuitError, Place, SourceError
-from qbatch.manifest.fields import Model, Swept, Text, amiss, check_path, known_to
+from qbatch.manifest.fields import Model, Swept, Text, amiss, known_to
 from qbatch.manifest.functions import (
     ONE_AT_A_TIME,
     Home,
@@ -30,6 +30,7 @@ from qbatch.manifest.functions import (
     load_taking,
     named_function,
 )
+from qbatch.manifest.local_paths import check_path
 from qbatch.notation import did_you_mean, listed, shortened
 
 if TYPE_CHECKING:

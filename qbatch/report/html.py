@@ -45,6 +45,7 @@ from qbatch.report.reused import REUSED_HEADS, REUSED_NOTE
 from qbatch.report.rows import POINT_AXES, Columns, Floors, Point
 from qbatch.result import Estimate
 from qbatch.snapshot.bulk import Page
+from qbatch.snapshot.sources import read_sources
 
 if TYPE_CHECKING:
     from jinja2 import Template
@@ -249,6 +250,7 @@ def html_pieces(content: Content, rows: HtmlRows) -> Iterator[str]:
         rows=rows.chunks(),
         reading=how_to_read(content),
         functions=functions_of(content.run),
+        sources=read_sources(content.run.meta),
     )
 
 

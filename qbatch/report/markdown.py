@@ -35,6 +35,7 @@ from qbatch.report.own_sections import Section
 from qbatch.report.reused import REUSED_HEADS, REUSED_NOTE
 from qbatch.report.rows import Columns, Floors, Point
 from qbatch.result import Verdict
+from qbatch.snapshot.sources import read_sources
 
 #: Rows of the results table; beyond, the CSV beside the report has them.
 MAX_ROWS = 1_000
@@ -446,6 +447,8 @@ def _reproduce(content: Content) -> Iterator[str]:
     yield f"- versions: {cell(versions)}"
     if content.revision:
         yield f"- git: {cell(content.revision)}"
+    for source in read_sources(content.run.meta):
+        yield f"- manifest file {cell(source.path)}: SHA-256 {source.digest}"
     for what, function in functions_of(content.run):
         yield f"- {what} {cell(function)}"
     yield f"- root seed: {content.seeds}"

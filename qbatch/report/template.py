@@ -39,6 +39,7 @@ from typing import TYPE_CHECKING, Any
 
 from qbatch.errors import Place, ReportError, SourceError
 from qbatch.notation import did_you_mean
+from qbatch.project import may_name, outside
 from qbatch.report.content import Content
 from qbatch.report.markdown import cell
 from qbatch.report.numbers import full, interval, percent, plain, short, top_counts
@@ -152,6 +153,9 @@ def _too_much(error: Exception) -> str:
 
 
 def _read(folder: Path, template: str, kind: type[SourceError]) -> str:
+    home = folder.resolve()
+    if not may_name((home / template).resolve(), home):
+        raise kind(Place(template), outside(home))
     try:
         return (folder / template).read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:

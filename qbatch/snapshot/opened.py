@@ -29,6 +29,7 @@ from qbatch.snapshot.reading import (
     read_fact,
     read_meta,
 )
+from qbatch.snapshot.sources import read_sources
 from qbatch.snapshot.standing import read_standing
 from qbatch.snapshot.trust import RULES, Trust, check_large
 
@@ -219,7 +220,7 @@ def manifest_in(facts: Mapping[str, str]) -> Manifest | None:
         return None
     return parse_manifest(
         facts["manifest"],
-        file=facts["manifest_path"],
+        file=facts["manifest_path"] + (", merged with its bases" if read_sources(facts) else ""),
         folder=Path(facts["manifest_folder"]),
         overrides=json.loads(facts["overrides"]),
         sums=json.loads(facts.get("sums", "{}")),

@@ -1,7 +1,9 @@
 """The files of an archive, by name.
 
 ====================  ==============================================================================
-manifest.yaml         as it was when the run was last begun
+manifest.yaml         as it was when the run was last begun, with the bases that it extends in it
+sources.json          of one that extends others: its own file and theirs -> where they stand here
+sources/N-NAME        each of these files, as it was read
 qbatch.lock           where one stood beside it
 sums.json             files that its observables name -> the sums in them
 circuits/KEY.qasm     the programs that points were made from, one for each setting
@@ -32,6 +34,8 @@ METADATA = "ro-crate-metadata.json"
 MANIFEST = "manifest.yaml"
 LOCK = "qbatch.lock"
 SUMS = "sums.json"
+SOURCES = "sources.json"
+SOURCE_FILES = "sources"
 SETTINGS = "settings.json"
 POINTS = "points.json"
 JOBS = "jobs.json"

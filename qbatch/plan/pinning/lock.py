@@ -1,7 +1,8 @@
 """``qbatch.lock``: what an experiment was when it was committed, and what would change now.
 
 JSON, sorted and indented, the same on every machine for the same plan: versions, what the ids
-depend on (settings of the backends, contents of the circuits), resolved targets with their prices
+depend on (settings of the backends, contents of the circuits), bases that the manifest extends with
+the digests of their files, resolved targets with their prices
 and digests of the programs that circuits are translated to for them, and for each sweep the number
 of its points, their shots in all, and a digest of their ids that does not depend on their order.
 The ids themselves stand there up to a bound, so that a small lock file reads well in a diff, and a
@@ -103,6 +104,7 @@ def make_lock(
         "name": plan.manifest.name,
         "ids": IDS,
         "versions": dict(installed_versions(_named(targets)) if versions is None else versions),
+        **_bases(plan),
         **describe(plan),
         "targets": describe_targets(plan, targets, drivers or {}),
         "sweeps": sweeps,
@@ -114,6 +116,12 @@ def _named(targets: Mapping[str, Target]) -> list[str]:
     """Return which distributions compute because a target is named after them."""
     names = {name for target in targets.values() for name in target.name.split(", ")}
     return sorted(names & PINNED_BY_TARGET)
+
+
+def _bases(plan: Plan) -> dict[str, dict[str, str]]:
+    """Name what the manifest extends, with digests; nothing where it extends nothing."""
+    found = {base.path: base.digest for base in plan.manifest.sources[1:]}
+    return {"extends": found} if found else {}
 
 
 def write_lock(
