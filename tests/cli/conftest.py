@@ -16,6 +16,7 @@ import pytest
 from qbatch.cli import main
 from qbatch.job import Job, JobState
 from qbatch.snapshot import Run, Snapshot
+from tests.cli.written import misfits
 from tests.emulated import emulating
 
 BELL = """\
@@ -67,13 +68,14 @@ Call = Callable[..., Said]
 
 @pytest.fixture
 def qbatch(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: Any) -> Call:
-    """Call the command line in an empty folder and return what it said."""
+    """Call the command line in an empty folder and return what it said; JSON fits its schema."""
     monkeypatch.chdir(tmp_path)
 
     def call(*arguments: str | Path) -> Said:
         capsys.readouterr()
         code = main([str(argument) for argument in arguments])
         said = capsys.readouterr()
+        assert misfits([*map(str, arguments)], said.out) == []
         return Said(code, said.out, said.err)
 
     return call

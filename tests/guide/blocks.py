@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import qbatch
+from qbatch.cli.outputs import schema_of, verbs
 from qbatch.curves import CURVES
 from qbatch.manifest.examples import manifests
 from qbatch.providers import BUILT_IN, manifest_schema
@@ -196,6 +197,12 @@ def _messages() -> str:
     )
 
 
+def _outputs() -> str:
+    """What each verb writes with ``--json``."""
+    rows = ((f"`{verb}`", _cell(schema_of(verb)["description"])) for verb in verbs())
+    return _table(("verb", "what `--json` writes"), rows)
+
+
 def _code(text: str) -> str:
     """A text in a cell, letter for letter."""
     fence = "``" if "`" in text else "`"
@@ -220,6 +227,7 @@ _MADE: Mapping[str, Callable[[], str]] = {
     "curves": _curves,
     "public names": _public,
     "messages": _messages,
+    "json": _outputs,
     **{
         f"every key of {name}": (lambda text=text: f"```yaml\n{text}```\n")
         for name, text in manifests().items()

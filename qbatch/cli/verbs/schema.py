@@ -12,7 +12,8 @@ from qbatch.cli.options import output_option
 
 @click.command()
 @output_option("Write it there instead of to stdout.")
-def schema(output: Path | None) -> None:
+@click.option("--of", "verb", metavar="VERB", help="Of what VERB --json writes instead.")
+def schema(output: Path | None, verb: str | None) -> None:
     """Print the JSON Schema (draft 2020-12) of manifests.
 
     \b
@@ -20,11 +21,24 @@ def schema(output: Path | None) -> None:
     and as the first line of a manifest:
     # yaml-language-server: $schema=manifest.v1.schema.json
     """  # noqa: D301  (\b is click's word for "keep these lines")
-    text = schema_text()
+    text = schema_text() if verb is None else _text_of(verb)
     if output is None:
         click.echo(text, nl=False)
     else:
         write_text(output, text)
+
+
+def _text_of(verb: str) -> str:
+    import json
+
+    from qbatch.cli.outputs import schema_of, verbs
+    from qbatch.errors import SelectionError
+    from qbatch.notation import did_you_mean
+
+    if verb not in verbs():
+        near = did_you_mean(verb, verbs()) or f"; those that do: {', '.join(verbs())}"
+        raise SelectionError(f"--of: {verb} writes no JSON{near}")
+    return json.dumps(schema_of(verb), indent=2, ensure_ascii=False) + "\n"
 
 
 def schema_text() -> str:
