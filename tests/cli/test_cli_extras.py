@@ -41,7 +41,9 @@ def test_a_verb_that_needs_it_says_so(
 ) -> None:
     said = qbatch(verb, done, "-f", form, *(("-o", "results.x") if verb == "export" else ()))
     assert said.code == 2
-    assert said.err == f"qbatch: {name} is not installed; pip install 'qbatch[data]' brings it\n"
+    told, _, topic = said.err.partition("more: ")
+    assert told == f"qbatch: {name} is not installed; pip install 'qbatch[data]' brings it\n"
+    assert topic.startswith("qbatch help ")
     assert not Path("results.x").exists()
 
 
