@@ -119,6 +119,12 @@ def times_of(point: PointResult) -> tuple[list[float], dict[str, list[float]]]:
     return own, others
 
 
+def age_of(point: PointResult) -> float:
+    """How far the calibrations nearest to a point that ran at once are from it, by the times."""
+    (at,), others = times_of(point)
+    return max(min(abs(at - each) for each in found) for found in others.values())
+
+
 def bought_of(run: Run) -> Counter[str]:
     """How many jobs were bought of each setting of a point, calibrations without their point."""
     return Counter(entry.point.partition(",")[2] or "points" for entry in run.ledger())
@@ -142,22 +148,20 @@ def check_on(cloud: str, folder: Path) -> None:
         assert span_s > 1.5 * every_s
         for found in times_of(points[0])[1].values():
             assert 2 <= len(found) <= 2 + span_s / (every_s / 2)
-            for at in own:  # the rule, from the times alone
-                assert min(abs(at - each) for each in found) <= every_s
         purchases = [(each.entry.ordinal, each.entry.generation) for each in run.ledger()]
         assert len({*purchases}) == len(purchases)
         far = 0
         for point in points:
             told = calibrated(point)
             assert told is not None
-            assert told.age_s is not None
-            times, there = times_of(point)
-            nearest = [min(found, key=lambda at: abs(at - times[0])) for found in there.values()]
-            assert told.age_s == pytest.approx(max(abs(at - times[0]) for at in nearest))
+            assert ("z.readout" in point.estimates) == (age_of(point) <= every_s)
+            if "z.readout" not in point.estimates:
+                continue
+            assert told.age_s == pytest.approx(age_of(point))
             raw, better = point.estimates["z"], point.estimates["z.readout"]
             assert abs(better.value - 1) < 4 * better.se
-            far += abs(raw.value - 1) > 10 * raw.se
-        assert far > len(points) / 2
+            far += abs(raw.value - 1) > 4 * raw.se
+        assert far > len(points) / 2  # a queue may leave some in between without a number
 
 
 @pytest.mark.slow
@@ -267,7 +271,9 @@ def test_a_run_that_is_cut_off_anywhere_buys_none_twice(tmp_path: Path, cut_s: i
         assert bought["points"] == 24
         for prepared in CALIBRATIONS:
             assert 2 <= bought[f'calibration="{prepared}"'] <= 5
-        assert not any(point.undecided for point in run)
+        told = {point.name: "z.readout" in point.estimates for point in run}
+        assert told == {point.name: age_of(point) <= EVERY_S for point in run}
+        assert sum(told.values()) >= 16  # what was in flight at the cut is heard of later
 
 
 def test_a_calibration_in_several_jobs_is_one(tmp_path: Path) -> None:
