@@ -52,6 +52,7 @@ LAYERS = {
     "unit": 0,
     "drafts": 0,
     "fragments": 0,
+    "calibration": 0,
 }
 
 #: Library -> the only parts of qbatch that may import it.

@@ -15,6 +15,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from qbatch.archive.calibrations import wrong_calibrations
 from qbatch.archive.drifting import check_drift
 from qbatch.archive.sources import wrong_with_sources
 from qbatch.bases import Setting, is_calibration
@@ -73,6 +74,7 @@ def verify(path: Path) -> Verified:
     found = Verified(archive, archive_digest(archive.digests))
     found.files = len({*archive.files, *archive.listed} - {METADATA})
     found.findings += check_files(archive)
+    found.findings += (Finding(*wrong) for wrong in wrong_calibrations(archive))
     found.not_computed |= _across_points(archive.json(RESULTS))
     if wrong := wrong_with_sources(archive):
         found.findings.append(Finding(SOURCES, wrong))

@@ -15,6 +15,7 @@ from qbatch.archive.sources import is_source, source_files
 from qbatch.bases import is_reference
 from qbatch.errors import ExtraError, SelectionError
 from qbatch.exchange.archived.contents import (
+    CALIBRATIONS,
     CIRCUITS,
     ENVIRONMENT,
     JOBS,
@@ -139,6 +140,10 @@ def _files(run: Run) -> Iterator[tuple[str, bytes]]:
     yield TABLE, render(run, "csv").encode()
     if run.ledger():
         yield LEDGER, render(run, "ledger").encode()
+    for each in run.calibrations:
+        document = run.calibrations.document(each.digest)
+        if document is not None:
+            yield f"{CALIBRATIONS}/{each.digest}.json", _json(document)
     for form in ("md", "html"):
         yield f"report.{form}", render(run, form).encode()
     yield ENVIRONMENT, _json(_environment(run))

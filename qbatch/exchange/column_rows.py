@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from qbatch.manifest.columns import ENDS, table_columns
 from qbatch.report.rows import Columns, Run
+from qbatch.snapshot.machine_columns import MachineColumns
 
 if TYPE_CHECKING:
     from qbatch.manifest.models import Analysis
@@ -32,6 +33,9 @@ def column_rows(run: Run) -> Iterator[tuple[str, str, str, str]]:
         swept = "swept" if column in columns.parameters else ""
         name, meaning = ends.get(column, (column, swept))
         yield column, labels.get(name, ""), units.get(name, ""), meaning
+    machines = MachineColumns(run)
+    for column in machines.names:
+        yield column, "", machines.unit(column), machines.meaning(column)
 
 
 def _ends(columns: Columns, analysis: Analysis) -> Iterator[tuple[str, tuple[str, str]]]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, cast
 
 from qbatch.job import JobState
 from qbatch.manifest.columns import FIGURES, table_columns
@@ -23,6 +23,8 @@ from qbatch.snapshot.ledger import figures_by_point, figures_of
 if TYPE_CHECKING:
     from qbatch.manifest.models import Value
     from qbatch.snapshot import Purchase
+    from qbatch.snapshot.machine_columns import MachineColumns
+    from qbatch.snapshot.points import PointResult
 
 #: With what a cell begins that a spreadsheet computes, or runs.
 _FORMULA = frozenset("=+-@\t\r")
@@ -61,6 +63,7 @@ class CsvRows:
         file: Where to; its lines end as written.
         purchases: All of the run.
         emulated: Its emulated backends.
+        machines: What is told of machines.
     """
 
     def __init__(
@@ -69,14 +72,16 @@ class CsvRows:
         file: IO[str],
         purchases: Iterable[Purchase] = (),
         emulated: Collection[str] = (),
+        machines: MachineColumns | None = None,
     ) -> None:
+        self._machines = machines if machines is not None and machines.names else None
         self._emulated = emulated
         self._bought = figures_by_point(purchases)
         self._parameters = columns.parameters
         self._numbers = columns.numbers
         self._file = file
         head = table_columns(columns.parameters, columns.numbers, billed=bool(self._bought))
-        self._write(_written([head]))
+        self._write(_written([(*head, *(self._machines.names if self._machines else ()))]))
 
     def add_all(self, points: Sequence[Point]) -> None:
         """Write points."""
@@ -109,6 +114,9 @@ class CsvRows:
             nothing = (None,) * len(FIGURES)
             bought = [self._bought.get(id_, nothing) for id_ in page.ids]
             yield from (_shown(list(column)) for column in zip(*bought, strict=True))
+        if self._machines:
+            told = [self._machines.cells(point) for point in page]
+            yield from (_shown(list(column)) for column in zip(*told, strict=True))
 
     def _emulated_of(self, backends: Column) -> Texts:
         if backends.only:
@@ -137,6 +145,8 @@ class CsvRows:
         row.append("yes" if point.backend in self._emulated else "")
         if self._bought:
             row += map(cell, figures_of(self._bought, point.each_setting))
+        if self._machines:
+            row += map(cell, self._machines.cells(cast("PointResult", point)))
         return row
 
 

@@ -47,6 +47,14 @@ group: `number, group` (as text), `unit, value, se, low, high, reason` (why it i
 `chi2, dof, p` of the values at the scales of the noise about the curve; `json` has them under
 `zne`, with these values.
 
+``calibrations``: what machines told of themselves, in the long form: one row per calibration and
+number: `backend, calibration` (its digest), `first_read_at, last_read_at` (UTC; empty where results
+told it), `jobs` (that ran with it), `unsure` (jobs while which it changed), `name, qubits, value,
+unit`. In ``json`` the same stands under `calibrations`, with `values` (``t1[3]`` -> value, unit),
+and of each point under `calibrations` which held for each of its jobs. In ``csv`` and the tables of
+xarray and pandas, where some are known, `target.calibration` has the digests, a space between, and
+there is a column for each number of a machine that the report names: `target.t1[3]`.
+
 ``columns``: what stands in the columns of ``csv``, a row for each: `column, label, unit, meaning`.
 
 ``oqc-snapshot``: the points on OQC as that cloud's own client saves and loads them.
@@ -76,6 +84,12 @@ from qbatch.across.fit_facts import FIT_COLUMNS, fit_facts, fit_rows
 from qbatch.across.points import needs_points
 from qbatch.circuit.installed import load_installed, offered
 from qbatch.errors import CircuitError, ExtraError, Place, ReportError, SelectionError
+from qbatch.exchange.calibration_rows import (
+    CALIBRATION_COLUMNS,
+    calibration_facts,
+    calibration_rows,
+    facts_of_jobs,
+)
 from qbatch.exchange.column_rows import COLUMNS_OF_COLUMNS, column_rows
 from qbatch.exchange.csv_rows import CsvRows, cell
 from qbatch.exchange.reference_rows import reference_facts
@@ -87,6 +101,7 @@ from qbatch.report.numbers import plain
 from qbatch.report.rows import Columns, Floors, Point, Run, facts_of_setting, stretches
 from qbatch.snapshot.calibrated import calibrated_facts
 from qbatch.snapshot.extrapolated import ZNE_COLUMNS, zne_facts, zne_rows
+from qbatch.snapshot.machine_columns import MachineColumns
 
 if TYPE_CHECKING:
     from qbatch.result import Estimate
@@ -106,6 +121,7 @@ TEXT_FORMATS = (
     "across",
     "zne",
     "columns",
+    "calibrations",
     "oqc-snapshot",
 )
 #: Formats that need a file.
@@ -119,9 +135,9 @@ def export(run: Run, format: str, out: IO[str] | Path) -> None:
 
     Args:
         run: Read once.
-        format: csv, counts, json, ledger, fits, reused, across, zne, columns, oqc-snapshot; with a
-            path also capsule, and netcdf and parquet, which need the extra ``[data]``;
-            or one that a package offers.
+        format: csv, counts, json, ledger, fits, reused, across, zne, columns, calibrations,
+            oqc-snapshot; with a path also capsule, and netcdf and parquet, which need the extra
+            ``[data]``; or one that a package offers.
         out: An open text stream, or the path of a file, which is replaced whole.
 
     Raises:
@@ -175,7 +191,8 @@ class _Shown:
 
 
 def _write_csv(run: Run, file: IO[str]) -> None:
-    written = CsvRows(Columns.of(run), file, run.ledger(), run.emulated)
+    machines = MachineColumns(run)
+    written = CsvRows(Columns.of(run), file, run.ledger(), run.emulated, machines)
     for points in stretches(run):
         written.add_all(points)
 
@@ -258,6 +275,12 @@ def _write_columns(run: Run, file: IO[str]) -> None:
     writer.writerows(map(cell, row) for row in column_rows(run))
 
 
+def _write_calibrations(run: Any, file: IO[str]) -> None:
+    writer = csv.writer(_Shown(file), lineterminator="\n")
+    writer.writerow(CALIBRATION_COLUMNS)
+    writer.writerows(map(cell, row) for row in calibration_rows(run))
+
+
 def _write_json(run: Run, file: IO[str]) -> None:
     manifest = run.manifest
     head = {
@@ -277,6 +300,7 @@ def _write_json(run: Run, file: IO[str]) -> None:
         whole = cast("PointResult", point)
         facts = {**_facts(point, floors), **zne_facts(whole, manifest), **calibrated_facts(whole)}
         facts["emulated"] = point.backend in emulated
+        facts |= facts_of_jobs(run, cast("PointResult", point))
         file.write((",\n" if number else "\n") + json.dumps(facts, ensure_ascii=False))
     across = Across(gathered)
     file.write('\n], "fits": [')
@@ -298,7 +322,9 @@ def _write_json(run: Run, file: IO[str]) -> None:
         }
         file.write((",\n" if number else "\n") + json.dumps(told, ensure_ascii=False))
     file.write("\n]")
-    for name, facts_of in (*reference_facts(run).items(), *reused_facts(run).items()):
+    for name, facts_of in (
+        reference_facts(run) | reused_facts(run) | calibration_facts(run)
+    ).items():
         file.write(f', "{name}": {json.dumps(facts_of, ensure_ascii=False)}')
     file.write("}\n")
 
@@ -352,6 +378,7 @@ _WRITERS: dict[str, Callable[[Run, IO[str]], None]] = {
     "across": _write_across,
     "zne": _write_zne,
     "columns": _write_columns,
+    "calibrations": _write_calibrations,
     "oqc-snapshot": _write_oqc_snapshot,
 }
 

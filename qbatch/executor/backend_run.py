@@ -94,6 +94,8 @@ class BackendRun:
         not_agreed: Point -> why a job of it was not bought, for nobody agreed to that.
         left: Why it was left before its end, with nothing lost; "" where it was not.
         moved_at: When a job last came on, by the trio clock: taken, running or at its end.
+        stirred: Set when a composite job enters, or a result comes; whoever waits for it makes the
+            next one.
         some_late: Set once some job took longer than its time-out, and is left where it is.
         has_fed: All composite jobs of the plan were started.
         on_ran: Told of jobs that are seen to run, or have run.
@@ -116,6 +118,7 @@ class BackendRun:
     not_agreed: dict[str, str] = field(default_factory=dict, init=False)
     left: str = field(default="", init=False)
     moved_at: float = field(default_factory=trio.current_time, init=False)
+    stirred: trio.Event = field(default_factory=trio.Event, init=False)
     some_late: trio.Event = field(default_factory=trio.Event, init=False)
     has_fed: bool = field(default=False, init=False)
     on_ran: Callable[[ActiveJob, Sequence[str]], None] = field(default=_nobody, init=False)
@@ -240,6 +243,12 @@ class BackendRun:
             self._warned.add(once)
         self.tell(Warned(text if text.startswith(self.name) else f"{self.name}: {text}", self.name))
 
+    def comes_on(self, *, with_results: bool) -> None:
+        """Jobs were taken, are running, or came to their ends."""
+        self.moved_at = trio.current_time()
+        if with_results:
+            self.stirred.set()
+
     # -- calls --------------------------------------------------------------------------------
 
     async def read(self, call: Callable[[], Awaitable[T]], *, is_proof: bool = True) -> T:
@@ -316,6 +325,7 @@ class BackendRun:
 
     def enter(self, active: ActiveJob) -> None:
         """News of the composite job's children goes to it from now on."""
+        self.stirred.set()
         self.poller.enter(active)
         self.tally.enter(active.job(key) for key in active.ids)
         if queued := self._queued(active):

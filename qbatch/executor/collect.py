@@ -22,6 +22,7 @@ from qbatch.executor.accounts import hold_of_other_accounts
 from qbatch.executor.active import ActiveJob
 from qbatch.executor.backend_run import BackendRun, Terms
 from qbatch.executor.bills import Unbilled, ask_for_bills, read_unbilled
+from qbatch.executor.calibrating import calibration_kept
 from qbatch.executor.describing import describe
 from qbatch.executor.descriptors import ensure_descriptors
 from qbatch.executor.doubles import Doubles
@@ -272,8 +273,9 @@ class _Backends:
             with backend.scope:
                 collector = _Collector(self._engine, backend)
                 ours = await hold_of_other_accounts(self._engine, backend, active_jobs)
-                await collector.settle(ours)
-                await errand(collector, ours)
+                async with calibration_kept(self._engine, backend):
+                    await collector.settle(ours)
+                    await errand(collector, ours)
                 await ask_for_bills(self._engine, backend, unbilled)
                 await Doubles(self._engine, self._manifest, [backend]).look()
         finally:

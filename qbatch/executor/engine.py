@@ -195,7 +195,7 @@ class Engine:
             if job.state is JobState.FAILED and self.settings.fail_fast:
                 self.stop.request(f"{name} failed, and fail_fast is set")
         if comes_on:
-            run_of.moved_at = trio.current_time()
+            run_of.comes_on(with_results=any(new.state is JobState.COMPLETED for _, new in moved))
         if ran := [now.id for before, now in moved if _has_run(now) and not _has_run(before)]:
             run_of.on_ran(active, ran)
         if not run_of.driver.is_local:

@@ -29,6 +29,7 @@ from qbatch.executor.agreed import Agreed
 from qbatch.executor.backend_run import BackendRun, Terms
 from qbatch.executor.bills import Unbilled, ask_before_buying, read_unbilled
 from qbatch.executor.budget import Budget
+from qbatch.executor.calibrating import calibration_kept
 from qbatch.executor.doubles import Doubles
 from qbatch.executor.engine import WANTED, Engine, Settings
 from qbatch.executor.events import Finished, Observer, Started, Summary, ignore
@@ -375,6 +376,12 @@ class _Execution:
             backend.scope.cancel()
 
     async def _run_backend(
+        self, backend: BackendRun, resumed: Iterable[ActiveJob], unbilled: Sequence[Unbilled]
+    ) -> None:
+        async with calibration_kept(self._engine, backend):
+            await self._run_in_scope(backend, resumed, unbilled)
+
+    async def _run_in_scope(
         self, backend: BackendRun, resumed: Iterable[ActiveJob], unbilled: Sequence[Unbilled]
     ) -> None:
         with backend.scope:

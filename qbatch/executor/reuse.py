@@ -17,7 +17,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
-from functools import cache
+from functools import cache, lru_cache
 from importlib import metadata
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -321,13 +321,19 @@ def _read(lender: Lends, lent: Lent, order: Order) -> Fetched:
             f"{where}: its counts are {counts.shots} shots on {_told(counts.registers)}, said are "
             f"{lent.point.shots} on {_told(expected)}; nothing was taken from this folder"
         )
-    if SECRETS.search(f"{lent.facts} {lent.reused}"):
+    told = (f"{lent.facts} {lent.reused}", *lent.calibrations)
+    if any(map(_has_secret, told)):
         raise SnapshotError(
             f"{where}: what is kept with its result holds what looks like a credential; nothing "
             "was taken from this folder. Have it changed at its provider"
         )
     vector = None if lent.vector is None else np.frombuffer(lent.vector, np.complex128)
     return Fetched(lent.point.id, counts, facts=lent.facts, statevector=vector)
+
+
+@lru_cache(maxsize=64)
+def _has_secret(text: str) -> bool:
+    return SECRETS.search(text) is not None
 
 
 def _told(registers: Sequence[tuple[str, int]]) -> str:

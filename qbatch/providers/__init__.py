@@ -50,6 +50,7 @@ from qbatch.providers.contract import (
     Recalls,
     Repeats,
     Surroundings,
+    TellsCalibration,
     Translates,
 )
 from qbatch.providers.registry import (
@@ -122,6 +123,7 @@ __all__ = [
     "Surroundings",
     "Taken",
     "Target",
+    "TellsCalibration",
     "Translates",
     "Unclear",
     "Words",

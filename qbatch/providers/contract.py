@@ -17,7 +17,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from qbatch.providers.answers import Answer
 from qbatch.providers.batch import Batch, Fetched, Intent, Order, Prepared
@@ -248,6 +248,19 @@ class GetsReady(Protocol):
 
     async def get_ready(self) -> None:
         """Begin with that, and return soon: jobs will come, as soon as the plan is kept."""
+        ...
+
+
+@runtime_checkable
+class TellsCalibration(Protocol):
+    """What a driver offers whose cloud tells a machine's calibration, and not with each job."""
+
+    async def read_calibration(self) -> Any:
+        """Read what holds now, JSON; None where the machine has none. One request.
+
+        What changes with each answer (when it was asked) is left out: the same document is the
+        same calibration.
+        """
         ...
 
 

@@ -21,6 +21,8 @@ from typing import IO, TYPE_CHECKING, Any
 from qbatch.job import JobState
 from qbatch.notation import is_number, whole
 from qbatch.report.across import HEADS, THEORY_HEADS
+from qbatch.report.calibrations import HEADS as CALIBRATION_HEADS
+from qbatch.report.calibrations import NOTE as CALIBRATIONS_NOTE
 from qbatch.report.content import (
     FOLDED_FROM,
     MANY_POINTS,
@@ -236,6 +238,8 @@ def html_pieces(content: Content, rows: HtmlRows) -> Iterator[str]:
         others_text=others_text,
         time_heads=TIME_HEADS,
         cost_heads=COST_HEADS,
+        calibration_heads=CALIBRATION_HEADS,
+        calibrations_note=CALIBRATIONS_NOTE,
         reused_heads=REUSED_HEADS,
         reused_note=REUSED_NOTE,
         across_heads=HEADS,
@@ -308,6 +312,7 @@ def _sections(content: Content) -> list[tuple[str, str]]:
         "results": True,
         "agreement": content.agreement,
         "backends": True,
+        "calibrations": content.calibrations,
         "reused": content.reused or content.aside,
         "cost": content.money.rows,
         "time": content.times,

@@ -13,6 +13,8 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from qbatch.notation import whole
 from qbatch.report.across import HEADS, THEORY_HEADS
+from qbatch.report.calibrations import HEADS as CALIBRATION_HEADS
+from qbatch.report.calibrations import NOTE as CALIBRATIONS_NOTE
 from qbatch.report.content import (
     FOLDED_FROM,
     MANY_POINTS,
@@ -206,6 +208,7 @@ def markdown_lines(content: Content, rows: MarkdownRows, figures: str = "figures
     yield from _results(content, rows)
     yield from _agreement(content)
     yield from _backends(content)
+    yield from _calibrations(content)
     yield from _reused(content)
     yield from _costs(content)
     yield from _times(content)
@@ -408,6 +411,13 @@ def _held(content: Content) -> Iterator[str]:
         yield f"- **{cell(one.point)}** ({code(one.id[:8])}): {cell(one.why)}"
         yield from (f"  - {line(name)}: {cell(text)}" for name, text in one.traces.items())
     yield ""
+
+
+def _calibrations(content: Content) -> Iterator[str]:
+    if content.calibrations:
+        yield from ("## Calibrations", "", CALIBRATIONS_NOTE, "")
+        rows = [[*map(cell, row)] for row in content.calibrations]
+        yield from (*table(CALIBRATION_HEADS, rows), "")
 
 
 def _reused(content: Content) -> Iterator[str]:

@@ -22,6 +22,7 @@ from qbatch.result import Counts
 from qbatch.shots import FIRST_OF_OTHERS, job_id
 from qbatch.snapshot import registration
 from qbatch.snapshot.dividing import Candidates, Sample, put_aside_of
+from qbatch.snapshot.epochs import keep_calibration
 from qbatch.snapshot.jobs import NewResult
 from qbatch.snapshot.lending import Lent
 from qbatch.snapshot.put_aside import PutAside
@@ -297,6 +298,8 @@ class Borrower(SettingAside):
         facts = {**result.facts, REUSED: lent.reused.facts()}
         kept = replace(result, facts=facts, raw=b"", log=b"")
         self.save_result(row.ordinal, kept, at=lent.reused.completed_at)
+        for text in lent.calibrations:
+            keep_calibration(self._db, json.loads(text))
         job = row.job.after(Event.AGAIN) if row.job.state in ENDED else row.job
         done = job.after(Event.SENT).after(
             Event.STORED,

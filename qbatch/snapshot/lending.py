@@ -14,8 +14,10 @@ from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
+from qbatch.calibration import text_of
 from qbatch.errors import SnapshotError
 from qbatch.job import ACCOUNT
+from qbatch.snapshot.epochs import as_facts
 from qbatch.snapshot.faults import translated
 from qbatch.snapshot.origins import Origin, origins_at, read_origins
 from qbatch.snapshot.reading import checked
@@ -62,6 +64,7 @@ class Lent:
         reused: Where it comes from.
         is_emulated: An emulator stood in for the cloud.
         lacks_vector: The run kept a state, and it is not here.
+        calibrations: Texts of those that its facts name, where they are kept.
     """
 
     point: StoredPoint
@@ -71,6 +74,7 @@ class Lent:
     reused: Reused
     is_emulated: bool
     lacks_vector: bool = False
+    calibrations: tuple[str, ...] = ()
 
 
 class Lender(Run):
@@ -115,7 +119,16 @@ class Lender(Run):
         told.pop(REUSED, None)
         emulated = point.backend in self._emulated
         vector = self._vector(point.ordinal)
-        return Lent(point, counts, told, vector, reused, emulated)
+        held = self.calibrations.at(point.ordinal)
+        texts = (self._calibration(digest) for digest in held.digests)
+        told |= as_facts(held)
+        kept = (*filter(None, texts),)
+        return Lent(point, counts, told, vector, reused, emulated, calibrations=kept)
+
+    @lru_cache(maxsize=64)  # noqa: B019 (a lender lives for one reading)
+    def _calibration(self, digest: str) -> str:
+        document = self.calibrations.document(digest)
+        return "" if document is None else text_of(document)
 
     def _reused(self, point: StoredPoint, row: JobRow, at: float, memo: str) -> Reused:
         is_imported = row.submitted_at is None and point.ordinal in self._imported

@@ -21,6 +21,7 @@ from qbatch.providers import is_here
 from qbatch.purchase import ASKED
 from qbatch.snapshot.attempts import Attempt
 from qbatch.snapshot.doubles import read_doubles
+from qbatch.snapshot.epochs import KEY
 from qbatch.snapshot.faults import translated
 from qbatch.snapshot.jobs import NewResult
 from qbatch.snapshot.ledger import Entry
@@ -173,6 +174,10 @@ class Source(Run):
 
     def setting_row(self, key: str) -> Any:
         return self._large("settings", "key = ?", (key,))
+
+    def calibration_rows(self) -> Any:
+        """Rows of the calibrations that it knows."""
+        return self._large("settings", "key GLOB ?", (f"{KEY}*",))
 
     def composite_row(self, ordinal: int | None) -> Any:
         """Columns id, backend, generation, jobs, memo, sent_at, key and body; None for none."""

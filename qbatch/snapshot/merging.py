@@ -30,6 +30,7 @@ from qbatch.snapshot import attempts, database, ledger, registration
 from qbatch.snapshot.attempts import Attempt
 from qbatch.snapshot.bought import Bought
 from qbatch.snapshot.doubles import DOUBLES, better_told, dump_doubles, read_doubles
+from qbatch.snapshot.epochs import joined_facts, keep_rows
 from qbatch.snapshot.faults import translated
 from qbatch.snapshot.folders import is_run_folder
 from qbatch.snapshot.lock import RunLock
@@ -225,6 +226,9 @@ class _Target(Snapshot):
             ours, theirs = (json.loads(of.get(fact, "{}")) for of in (self.meta(), source.meta))
             if theirs.keys() - ours.keys():
                 self.set_meta(**{fact: dump({**theirs, **ours})})
+        self.set_meta(**joined_facts(self.meta(), source.meta))
+        with self.transaction():
+            keep_rows(self._db, source.calibration_rows())
 
     def _take_one(
         self,

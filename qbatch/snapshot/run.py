@@ -11,12 +11,14 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
 from datetime import datetime
+from functools import cached_property
 from typing import TYPE_CHECKING, Literal, Self
 
 from typing_extensions import deprecated
 
 from qbatch.errors import PointsFailed
 from qbatch.job import JobState
+from qbatch.snapshot.calibrations import Calibrations
 from qbatch.snapshot.doubles import Double, read_doubles, total_beside, with_figures
 from qbatch.snapshot.faults import translated
 from qbatch.snapshot.from_runs import FromRun, by_run, shots_from_others
@@ -187,6 +189,11 @@ class Run(Listing):
         from qbatch.across.drifting import read_drift
 
         return read_drift(self)
+
+    @cached_property
+    def calibrations(self) -> Calibrations:
+        """What is known of its machines' calibrations, and which held for which job."""
+        return Calibrations(self)
 
     def composites_by_stage(self) -> dict[tuple[str, str], int]:
         """(backend, stage) -> composite jobs."""

@@ -19,6 +19,13 @@ from typing import Any, Self
 from qbatch.errors import SnapshotError
 from qbatch.snapshot import database, registration
 from qbatch.snapshot.doubles import DOUBLES, Double, dump_doubles, read_doubles
+from qbatch.snapshot.epochs import (
+    EPOCHS,
+    dump_epochs,
+    keep_calibration,
+    read_epochs,
+    with_reading,
+)
 from qbatch.snapshot.faults import damaged, translated, unusable
 from qbatch.snapshot.lock import Durability, RunLock
 from qbatch.snapshot.place import Place
@@ -191,10 +198,21 @@ class Steps:
             write_meta(self._db, values)
 
     def note_calibration(self, backend: str, calibration: Any) -> None:
-        """Keep a target's newest calibration, inside the caller's transaction."""
+        """Keep the calibration that came with a result, inside the caller's transaction.
+
+        The newest is the target's.
+        """
+        keep_calibration(self._db, calibration)
         known = json.loads(read_meta(self._db).get("calibrations", "{}"))
         if known.get(backend) != calibration:
             write_meta(self._db, {"calibrations": dump({**known, backend: calibration})})
+
+    def note_reading(self, backend: str, calibration: Any, at: float) -> None:
+        """Keep what a machine's calibration was at an instant, in the caller's transaction."""
+        digest = keep_calibration(self._db, calibration)
+        epochs = read_epochs(read_meta(self._db))
+        epochs[backend] = with_reading(epochs.get(backend, ()), digest, at)
+        write_meta(self._db, {EPOCHS: dump_epochs(epochs)})
 
     def note_doubles(self, found: Iterable[Double]) -> None:
         """Keep what is seen now of jobs that the run did not order, in the caller's transaction."""

@@ -16,6 +16,7 @@ from qbatch.manifest.columns import ENDS, FIGURES, HEAD, TAIL
 from qbatch.snapshot.dimensions import axis_values, dimensions_of
 from qbatch.snapshot.extrapolated import OF_CURVE, zne_columns
 from qbatch.snapshot.ledger import figures_by_point, figures_of
+from qbatch.snapshot.machine_columns import MachineColumns
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -73,16 +74,17 @@ def to_dataframe(run: Run) -> pd.DataFrame:
     except ImportError as error:
         raise ExtraError("pandas", "data") from error
     parameters, emulated = parameter_names(run), run.emulated
-    bought = figures_by_point(run.ledger())
+    bought, machines = figures_by_point(run.ledger()), MachineColumns(run)
     rows = []
     for point in run:
         rows.append(row := row_of(point, run.manifest))
         row["emulated"] = point.backend in emulated
         if bought:
             row |= zip(FIGURES, figures_of(bought, point.each_setting), strict=True)
+        row |= zip(machines.names, machines.cells(point), strict=True)
     analyses = list(dict.fromkeys(itertools.chain.from_iterable(_analyses(row) for row in rows)))
     columns = [*HEAD, *parameters, *analyses, *TAIL]
-    columns += FIGURES if bought else ()
+    columns += (*(FIGURES if bought else ()), *machines.names)
     table = pd.DataFrame(rows, columns=columns)
     table.attrs |= {"units": dict(run.manifest.units), "labels": dict(run.manifest.report.texts)}
     return table
@@ -143,8 +145,8 @@ def to_xarray(run: Run) -> xr.Dataset:
     Shots that differ and are no axis (by an override, say) are neither: ``counted`` tells them.
 
     Variables: per analysis NAME, NAME_se, NAME_low, NAME_high (float, NaN where a point is
-    missing), of numbers without noise also NAME_chi2, NAME_dof, NAME_p, and ``state`` (text, ""
-    where missing), ``counted`` (shots counted) and ``outcomes`` (distinct bitstrings seen). Units
+    missing), of numbers without noise NAME_chi2, NAME_dof, NAME_p; ``state`` (text, "" where
+    missing), ``counted`` shots, ``outcomes`` (distinct bitstrings), ``target.…`` of machines. Units
     are attributes; that of the dataset called ``emulated`` names backends that emulators were.
 
     Raises:
@@ -162,6 +164,8 @@ def to_xarray(run: Run) -> xr.Dataset:
     if math.prod(shape) > MAX_CELLS:
         raise SelectionError(f"{run.name}: axes of {shape} values are too sparse for one array")
     arrays: dict[str, Any] = {"state": np.full(shape, "", dtype="U10")}
+    machines = MachineColumns(run)
+    arrays |= {name: np.full(shape, None, dtype=object) for name in machines.names}
     for point in run:
         values = axis_values(point)
         where = tuple(one.places[one.key(values)] for one in dimensions)
@@ -169,6 +173,10 @@ def to_xarray(run: Run) -> xr.Dataset:
             if name not in arrays:
                 arrays[name] = np.full(shape, np.nan)
             arrays[name][where] = value
+        for name, value in zip(machines.names, machines.cells(point), strict=True):
+            arrays[name][where] = value
+    for name in machines.names:
+        arrays[name] = _of_one_type(arrays[name])
     names, told = _names(dimensions, arrays), _Attributes(run.manifest)
     emulated = {"emulated": ", ".join(sorted(run.emulated))} if run.emulated else {}
     made = xr.Dataset(
@@ -247,6 +255,17 @@ def counts_array(
     except UnlikeRegistersError as error:
         remedy = "give points= those of one kind, as in [p for p in run if p.circuit == ...]"
         raise SelectionError(f"{run.name}: {error}, or {remedy}") from error
+
+
+def _of_one_type(cells: Any) -> Any:
+    """Return cells as numbers, NaN for none, or as texts, "" for none."""
+    import numpy as np
+
+    if all(value is None or isinstance(value, float) for value in cells.flat):
+        return cells.astype(float)
+    return np.array(["" if value is None else str(value) for value in cells.flat]).reshape(
+        cells.shape
+    )
 
 
 def _coordinate(values: list[Any]) -> list[Any]:

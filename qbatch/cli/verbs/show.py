@@ -117,6 +117,7 @@ def _number(estimate: Estimate) -> dict[str, float]:
 
 
 def _facts_in_full(run: Run, point: PointResult) -> dict[str, Any]:
+    from qbatch.exchange.calibration_rows import facts_of_jobs
     from qbatch.snapshot.calibrated import calibrated_facts
     from qbatch.snapshot.extrapolated import zne_facts
 
@@ -133,6 +134,7 @@ def _facts_in_full(run: Run, point: PointResult) -> dict[str, Any]:
         **zne_facts(point, run.manifest),
         **calibrated_facts(point),
         **({"reused": [each.facts() for each in others]} if others else {}),
+        **facts_of_jobs(run, point),
         "attempts": [_facts_of_attempt(run, each) for each in run.attempts_of(point)],
         "history": [
             {"at": at.isoformat(), "state": state.value, "note": note}
@@ -248,6 +250,7 @@ def _in_full(run: Run, point: PointResult, all_rows: bool) -> str:
         lines[f"{whole(each.shots)} shots from"] = each.in_short()
     if when := str(calibrated(point) or ""):
         lines["readout calibrated"] = when
+    lines |= _calibrations(run, point)
     for name, why in point.undecided.items():
         lines[f"no numbers of {name}"] = why
     parts = [_pairs(lines)]
@@ -267,6 +270,18 @@ def _in_full(run: Run, point: PointResult, all_rows: bool) -> str:
         parts.append(f"log of the provider\n{log}")
     parts.append("\n".join(_history(run, point)))
     return "\n\n".join(part for part in parts if part)
+
+
+def _calibrations(run: Run, point: PointResult) -> dict[str, str]:
+    """Which calibrations held while its jobs ran."""
+    from qbatch.notation import whole
+
+    found: dict[str, int] = {}
+    for job, held in run.calibrations.of_point(point):
+        found[str(held)] = found.get(str(held), 0) + job.done
+    if len(found) == 1:
+        return {"calibration": next(iter(found))}
+    return {f"calibration of {whole(shots)} shots": text for text, shots in found.items()}
 
 
 def _told_origin(origin: Origin) -> dict[str, str]:

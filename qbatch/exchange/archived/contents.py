@@ -15,6 +15,7 @@ jobs.json             every job with its own counts: where it was bought, by who
                       it another run takes shots of an archive, see `lending`
 results.json          numbers and counts, as `qbatch export --format json`
 results.csv           the same as a table, ledger.csv: every purchase
+calibrations/DIGEST.json  what a machine told of its calibration, where jobs ran with it
 report.md, .html      the report
 environment.json      versions when it ran, and of all packages where it was archived
 ====================  ==============================================================================
@@ -44,6 +45,7 @@ TABLE = "results.csv"
 LEDGER = "ledger.csv"
 ENVIRONMENT = "environment.json"
 CIRCUITS = "circuits"
+CALIBRATIONS = "calibrations"
 
 #: Without these nothing can be verified.
 NEEDED = (MANIFEST, SUMS, SETTINGS, POINTS, RESULTS, ENVIRONMENT)

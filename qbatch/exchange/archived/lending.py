@@ -12,15 +12,17 @@ from collections.abc import Container, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from qbatch.calibration import text_of
 from qbatch.errors import SnapshotError
 from qbatch.exchange.archived.checking import check_files, check_jobs, id_problem
-from qbatch.exchange.archived.contents import POINTS, SETTINGS
+from qbatch.exchange.archived.contents import CALIBRATIONS, POINTS, SETTINGS
 from qbatch.exchange.archived.jobs import ArchivedJob, read_jobs
 from qbatch.exchange.archived.points import Finding, points_of
 from qbatch.exchange.archived.reading import read_archive
 from qbatch.job import JobState
 from qbatch.plan.pinning.had import Had
 from qbatch.plan.pinning.reasons import Stored
+from qbatch.snapshot.epochs import held_by
 from qbatch.snapshot.lending import Lent
 from qbatch.snapshot.schema import StoredPoint
 
@@ -107,7 +109,14 @@ class ArchiveLender:
             origin,
             is_emulated=job.emulated,
             lacks_vector=job.state,
+            calibrations=self._calibrations(job),
         )
+
+    def _calibrations(self, job: ArchivedJob) -> tuple[str, ...]:
+        """Texts of those that a job ran with, as far as they are here."""
+        names = (f"{CALIBRATIONS}/{digest}.json" for digest in held_by(job.facts).digests)
+        there = (name for name in names if name in self._archive.files)
+        return tuple(text_of(self._archive.json(name)) for name in there)
 
     def stored(self, _: Plan) -> Mapping[str, Stored]:
         """Its points as a plan is held against them."""

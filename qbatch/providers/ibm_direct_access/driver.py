@@ -149,6 +149,10 @@ class IbmDirectAccess(SpeaksToCloud):
         target = await self._machine.describe()
         return replace(target, is_emulated=self.is_emulated)
 
+    async def read_calibration(self) -> Mapping[str, Any] | None:
+        """Read the machine's properties as they are now."""
+        return await self._machine.properties() or None
+
     async def list_targets(self) -> Sequence[Target]:
         """List the machines of the instance."""
         return await self._machine.list_all()

@@ -60,6 +60,11 @@ class Machine:
             self.price = target.price
         return target
 
+    async def properties(self) -> Mapping[str, Any]:
+        """Read its calibration."""
+        name = self._service.target_name
+        return (await self._service.ask("GET", f"backends/{name}/properties")).object()
+
     async def _lanes(self, name: str) -> int | None:
         """Ask how many jobs the machine keeps for us; older services do not tell."""
         reply = await self._service.send("GET", f"backends/{name}/lanes")

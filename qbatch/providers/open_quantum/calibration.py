@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
-from hashlib import sha256
 from typing import Any
 
+from qbatch.calibration import digest_of
 from qbatch.errors import ProviderError
 from qbatch.providers.kit.untrusted import decode
 from qbatch.providers.kit.wire import Wire
@@ -33,5 +32,4 @@ async def read_calibration(
         calibration = decode(reply.kept)
     except (ProviderError, ValueError) as error:
         return None, {"warning": f"the calibration of {target} cannot be had: {error}"}
-    digest = sha256(json.dumps(calibration, sort_keys=True).encode()).hexdigest()
-    return calibration, {"calibration": digest[:16]}
+    return calibration, {"calibration": digest_of(calibration)}

@@ -114,6 +114,16 @@ class Oqc(SpeaksToCloud):
         target = read_target(qpu, window_at, facts)
         return replace(target, is_emulated=self.is_emulated)
 
+    async def read_calibration(self) -> Any:
+        """Read the QPU's calibration as it is now; None: it has none.
+
+        It answers with the day that is asked about, which is no part of what was measured.
+        """
+        told = await self._service.calibration(await self._qpu.known())
+        if not isinstance(told, Mapping):
+            return told
+        return None if "unavailable" in told else {k: v for k, v in told.items() if k != "date"}
+
     async def list_targets(self) -> Sequence[Target]:
         """List the QPUs of the account, each with its features, next window and status."""
 
