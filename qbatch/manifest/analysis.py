@@ -52,6 +52,7 @@ from qbatch.manifest.fits import Fit, check_fits, parameters_of
 from qbatch.manifest.hamiltonians import Observable, read_files
 from qbatch.manifest.labels import Label
 from qbatch.manifest.local_paths import LocalPath
+from qbatch.manifest.machine import MachineNames, machine_name
 from qbatch.manifest.mitigation import Mitigation
 from qbatch.manifest.own import OwnAnalysis
 from qbatch.manifest.patterns import by_registers, mistake_in
@@ -398,9 +399,7 @@ class Plot(Model):
         if name is None or known.axes is None or known.estimates is None:
             return name
         columns = {*AXES, "repeat", *known.axes, *known.estimates}
-        if name not in columns:
-            raise unknown("axis or number of the analysis", name, columns)
-        return name
+        return name if name in columns else machine_name(name, columns)
 
     @model_validator(mode="after")
     def check_dimensions(self) -> Self:
@@ -423,6 +422,7 @@ class Report(Model):
             {label: θ, unit: rad}.
         units: Axis or number -> its unit, as in s or Hz: figures write 25 µs for 2.5e-5.
         sections: Further ones, each by the name under which an installed package offers it.
+        columns: Further ones of tables: numbers of machines, as in target.t1[3].
     """
 
     formats: tuple[Literal["md", "html", "csv", "json", "netcdf", "parquet"], ...] = (
@@ -435,6 +435,7 @@ class Report(Model):
     labels: Mapping[str, Label] = Field(default_factory=dict)
     units: Mapping[str, Text] = Field(default_factory=dict)
     sections: SectionNames = ()
+    columns: MachineNames = ()
 
     @field_validator("labels", "units")
     @classmethod

@@ -37,6 +37,7 @@ from qbatch.plan.geometry.resolving import OWN, Draft, draft
 from qbatch.plan.geometry.sweep import Grid
 from qbatch.plan.geometry.where import choices, has_any
 from qbatch.plan.layout import full_text, text_writer
+from qbatch.plan.machines import check_machines
 from qbatch.plan.mistakes import MOST, Mistakes
 from qbatch.plan.plan import Plan
 from qbatch.plan.programs import check_programs
@@ -64,6 +65,7 @@ def expand(manifest: Manifest) -> Plan:
     if not sets_backends:
         _check_backends(manifest, mistakes)
     _check_budget(manifest, mistakes)
+    check_machines(manifest, mistakes)
     prices = _prices(manifest, mistakes)
     mistakes.raise_if_any()
     _check_parameters(sources, mistakes)

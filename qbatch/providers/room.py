@@ -48,6 +48,7 @@ class Room:
         compiles: Its cloud compiles programs by itself: ``transpile`` would do nothing.
         as_written: Options by which its cloud's compiler leaves gates as they are written; empty:
             there are none. Barriers are asked to be honoured whatever it is.
+        tells_calibration: Its cloud tells what machines are like: beside jobs, or with results.
         units: What it bills in; empty: it does not say, or bills nothing.
         also_called: What people write where they mean it.
     """
@@ -66,6 +67,7 @@ class Room:
     layout_option: str = ""
     compiles: bool = False
     as_written: Mapping[str, str] = field(default_factory=dict)
+    tells_calibration: bool = False
     units: frozenset[str] = frozenset()
     also_called: frozenset[str] = frozenset()
 

@@ -89,7 +89,9 @@ class Canvas:
 
     def unit(self, name: str | None) -> str:
         """The unit of an axis or number; "" where the manifest gives none."""
-        return self.series.columns.units.get(name or "", "")
+        machines = self.series.machines
+        told = "" if machines is None or not name else machines.unit(name)
+        return self.series.columns.units.get(name or "", told)
 
     def with_unit(self, name: str | None, unit: str | None = None) -> str:
         """An axis label with its unit, or with `unit`."""

@@ -110,6 +110,8 @@ def draw(series: Series, manifest: Manifest, number: int, fits: Sequence[Fitted]
 
     canvas = Canvas(series, manifest, {}, [], fits)
     svg = _to_svg(lambda: drawing.draw(canvas), slug)
+    if left_out := series.why_left_out():
+        canvas.caption.append(left_out)
     if series.dropped:
         canvas.caption.append(
             f"{count_of(series.dropped, 'point')} left out (a figure holds {MAX_MARKS:,} points of "
@@ -125,7 +127,7 @@ def why_empty(series: Series) -> str:
     """Say why nothing can be drawn of a series without marks."""
     if series.dropped:
         return "Too many points for a figure nobody asked for; name one under report: plots."
-    return "No finished point belongs to this figure yet."
+    return series.why_left_out() or "No finished point belongs to this figure yet."
 
 
 def picture(drawn: Callable[[], Any], title: str, caption: str, number: int) -> Figure:

@@ -16,6 +16,7 @@ from qbatch.plan.geometry.where import choices, has_any
 from qbatch.report.figures import Figure, draw, title_of
 from qbatch.report.rows import Columns, Floors, Run, axes_of, stretches
 from qbatch.report.series import Series, open_series
+from qbatch.snapshot.machine_columns import MachineColumns
 
 if TYPE_CHECKING:
     from qbatch.across.fits import Fitted
@@ -56,7 +57,8 @@ def asked_for(run: Run, asked: Mapping[str, Any]) -> Series:
     except SourceErrors as error:
         raise SelectionError(str(error)) from error
     _check_where(run, plot, columns)
-    return _filled(run, Series(plot, columns, Floors(run.manifest)))
+    machines = MachineColumns(run)
+    return _filled(run, Series(plot, columns, Floors(run.manifest), machines=machines))
 
 
 def _check_where(run: Run, plot: Plot, columns: Columns) -> None:

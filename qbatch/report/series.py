@@ -16,11 +16,13 @@ from typing import TYPE_CHECKING
 
 from qbatch.bases import is_calibration, is_shared_out
 from qbatch.manifest.expected import Theory
+from qbatch.manifest.machine import PLOT_KEYS, is_of_machine
 from qbatch.manifest.models import Plot
 from qbatch.notation import is_number
 from qbatch.plan.geometry.where import Narrowed, is_match, narrowed
 from qbatch.report.rows import POINT_AXES, Columns, Floors, Point, Run, asked_of
 from qbatch.result import AnalysisLike, Counts, Estimate, analyse_settings, only, pool
+from qbatch.snapshot.machine_columns import MachineColumns
 
 if TYPE_CHECKING:
     from qbatch.manifest.models import Axis, Manifest, Value
@@ -90,6 +92,7 @@ class Series:
         outcomes: (facet, color) -> pooled counts, for histograms of outcomes.
         dropped: Points left out: too many, or of another register layout.
         is_asked_for: False where the manifest names no figures and this one was chosen for it.
+        machines: Numbers of the machines that points were measured on.
     """
 
     plot: Plot
@@ -99,6 +102,7 @@ class Series:
     outcomes: dict[tuple[Value | None, Value | None], Counts] = field(default_factory=dict)
     dropped: int = 0
     is_asked_for: bool = True
+    machines: MachineColumns | None = None
     _where: Narrowed = field(init=False)
     _rests: dict[object, int] = field(default_factory=dict)
     _hidden: list[dict[str, Value]] = field(default_factory=list)
@@ -126,8 +130,9 @@ class Series:
             return
         if not point.used or not is_match(self._where, values):
             return
-        facet = values.get(self.plot.facet) if self.plot.facet else None
-        color = values.get(self.plot.color) if self.plot.color else None
+        facet, color = (
+            self._of_axis(name, point, values) for name in (self.plot.facet, self.plot.color)
+        )
         if self.shows_outcomes:
             self._add_counts(point, (facet, color))
             return
@@ -248,11 +253,27 @@ class Series:
             for values in self._hidden
         ]
 
+    def _of_axis(self, name: str | None, point: Point, values: Mapping[str, Value]) -> Value | None:
+        """Where a point stands on an axis, or what its machine was like; None for neither."""
+        if name is None:
+            return None
+        if name not in values and self.machines is not None and is_of_machine(name):
+            found: Value | None = self.machines.value(point, name)
+            return found
+        return values.get(name)
+
+    def why_left_out(self) -> str:
+        """Why points are not drawn that have no number of a machine; "" where all are."""
+        if self.machines is None:
+            return ""
+        named = (getattr(self.plot, key) for key in PLOT_KEYS)
+        return " ".join(filter(None, (self.machines.why_not(name) for name in named if name)))
+
     def _along(self, name: str | None, point: Point, values: Mapping[str, Value]) -> Value | None:
         if name is None:
             return None
-        if name in values:
-            return values[name]
+        if (found := self._of_axis(name, point, values)) is not None:
+            return found
         estimate = point.estimates.get(name)
         return None if estimate is None else estimate.value
 
@@ -297,7 +318,10 @@ def open_series(run: Run, columns: Columns) -> list[Series]:
     floors = Floors(manifest)
     asked = manifest.report.plots
     plots = asked or default_plots(manifest, columns)
-    return [Series(plot, columns, floors, is_asked_for=bool(asked)) for plot in plots]
+    return [
+        Series(plot, columns, floors, is_asked_for=bool(asked), machines=MachineColumns(run))
+        for plot in plots
+    ]
 
 
 def default_plots(manifest: Manifest, columns: Columns) -> tuple[Plot, ...]:

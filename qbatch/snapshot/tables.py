@@ -180,7 +180,10 @@ def to_xarray(run: Run) -> xr.Dataset:
     names, told = _names(dimensions, arrays), _Attributes(run.manifest)
     emulated = {"emulated": ", ".join(sorted(run.emulated))} if run.emulated else {}
     made = xr.Dataset(
-        {name: (names, array, told.of_column(name)) for name, array in arrays.items()},
+        {
+            name: (names, array, told.of_column(name) | machines.attributes(name))
+            for name, array in arrays.items()
+        },
         coords={
             axis: (name, _coordinate(one.column(axis)), told.of(axis))
             for name, one in zip(names, dimensions, strict=True)

@@ -21,5 +21,6 @@ ROOM = Room(
     account_options=frozenset({"service_crn", "iam_endpoint", "auth", "storage"}),
     layout_option="initial_layout",
     seeding_options=frozenset({"sampler.simulator.seed_simulator"}),
+    tells_calibration=True,
     units=frozenset({"qpu_seconds"}),
 )

@@ -17,5 +17,6 @@ ROOM = Room(
     driver="qbatch.providers.open_quantum.driver",
     options="qbatch.providers.open_quantum.options",
     account_options=frozenset({"organization"}),
+    tells_calibration=True,
     units=frozenset({"credits"}),
 )

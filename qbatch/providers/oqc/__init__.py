@@ -19,5 +19,6 @@ ROOM = Room(
     label_options=frozenset({"tag", "hybrid_marker"}),
     compiles=True,
     as_written={"tket": "none"},
+    tells_calibration=True,
     units=frozenset({"usd"}),
 )
