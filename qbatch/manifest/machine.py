@@ -6,17 +6,14 @@ looked at, and `plan.machines` sees that some machine of the manifest tells anyt
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, Annotated
+from collections.abc import Iterable
+from typing import Annotated
 
 from pydantic import AfterValidator
 from pydantic_core import PydanticCustomError
 
 from qbatch.calibration import PREFIX, Column
 from qbatch.manifest.fields import Mistakes, Text, unknown, wrong
-
-if TYPE_CHECKING:
-    from qbatch.manifest.models import Manifest
 
 #: The digests of the calibrations that a point's jobs ran with, each once, a space between.
 CALIBRATION = f"{PREFIX}calibration"
@@ -64,21 +61,3 @@ def _check_all(names: tuple[str, ...]) -> tuple[str, ...]:
 
 #: Those that are columns of tables, each once.
 MachineNames = Annotated[tuple[Text, ...], AfterValidator(_check_all)]
-
-
-def machine_names(manifest: Manifest) -> dict[str, tuple[str | int, ...]]:
-    """Return each number of machines that a report names, with the place where it is first."""
-    found: dict[str, tuple[str | int, ...]] = {}
-    for name, loc in _named(manifest):
-        found.setdefault(name, loc)
-    return found
-
-
-def _named(manifest: Manifest) -> Iterator[tuple[str, tuple[str | int, ...]]]:
-    for at, name in enumerate(manifest.report.columns):
-        yield name, ("report", "columns", at)
-    for at, plot in enumerate(manifest.report.plots):
-        for key in PLOT_KEYS:
-            name = getattr(plot, key)
-            if name is not None and is_of_machine(name):
-                yield name, ("report", "plots", at, key)

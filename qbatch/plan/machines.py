@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qbatch.manifest.machine import machine_names
+from qbatch.manifest.machine_names import machine_names
 from qbatch.notation import listed
 from qbatch.providers import BUILT_IN, room_of
 from qbatch.providers.registry import room_if_known

@@ -46,6 +46,12 @@ def calibration_table(run: Any) -> list[Sequence[str]]:
     ]
 
 
+def on_a_page(run: Any) -> dict[str, Any]:
+    """Return what the page's template asks for."""
+    rows = calibration_table(run)
+    return {"calibrations": rows, "calibration_heads": HEADS, "calibrations_note": NOTE}
+
+
 def _span(first: datetime | None, last: datetime | None) -> str:
     if first is None or last is None:
         return "with results"

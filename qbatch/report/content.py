@@ -28,7 +28,6 @@ from qbatch.providers import is_local
 from qbatch.report.across import AcrossRow, derived_rows, formulas, theory_rows
 from qbatch.report.agreement import Verdict as AgreementVerdict
 from qbatch.report.backend_facts import BackendFacts, backend_facts
-from qbatch.report.calibrations import calibration_table
 from qbatch.report.costs import Costs
 from qbatch.report.drift import HasReferences
 from qbatch.report.fits import FitTable, fit_tables
@@ -151,11 +150,6 @@ class Content:
     def reused(self) -> list[Sequence[str]]:
         """What comes from other runs, see `reused_rows`."""
         return reused_rows(self.run)
-
-    @cached_property
-    def calibrations(self) -> list[Sequence[str]]:
-        """What machines told of their calibrations, see `calibration_table`."""
-        return calibration_table(self.run)
 
     @cached_property
     def aside(self) -> list[str]:

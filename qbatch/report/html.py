@@ -21,8 +21,7 @@ from typing import IO, TYPE_CHECKING, Any
 from qbatch.job import JobState
 from qbatch.notation import is_number, whole
 from qbatch.report.across import HEADS, THEORY_HEADS
-from qbatch.report.calibrations import HEADS as CALIBRATION_HEADS
-from qbatch.report.calibrations import NOTE as CALIBRATIONS_NOTE
+from qbatch.report.calibrations import calibration_table, on_a_page
 from qbatch.report.content import (
     FOLDED_FROM,
     MANY_POINTS,
@@ -238,8 +237,7 @@ def html_pieces(content: Content, rows: HtmlRows) -> Iterator[str]:
         others_text=others_text,
         time_heads=TIME_HEADS,
         cost_heads=COST_HEADS,
-        calibration_heads=CALIBRATION_HEADS,
-        calibrations_note=CALIBRATIONS_NOTE,
+        **on_a_page(content.run),
         reused_heads=REUSED_HEADS,
         reused_note=REUSED_NOTE,
         across_heads=HEADS,
@@ -312,7 +310,7 @@ def _sections(content: Content) -> list[tuple[str, str]]:
         "results": True,
         "agreement": content.agreement,
         "backends": True,
-        "calibrations": content.calibrations,
+        "calibrations": calibration_table(content.run),
         "reused": content.reused or content.aside,
         "cost": content.money.rows,
         "time": content.times,

@@ -15,6 +15,7 @@ from qbatch.notation import whole
 from qbatch.report.across import HEADS, THEORY_HEADS
 from qbatch.report.calibrations import HEADS as CALIBRATION_HEADS
 from qbatch.report.calibrations import NOTE as CALIBRATIONS_NOTE
+from qbatch.report.calibrations import calibration_table
 from qbatch.report.content import (
     FOLDED_FROM,
     MANY_POINTS,
@@ -414,9 +415,9 @@ def _held(content: Content) -> Iterator[str]:
 
 
 def _calibrations(content: Content) -> Iterator[str]:
-    if content.calibrations:
+    if found := calibration_table(content.run):
         yield from ("## Calibrations", "", CALIBRATIONS_NOTE, "")
-        rows = [[*map(cell, row)] for row in content.calibrations]
+        rows = [[*map(cell, row)] for row in found]
         yield from (*table(CALIBRATION_HEADS, rows), "")
 
 

@@ -11,7 +11,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from qbatch.calibration import Column, told_of
-from qbatch.manifest.machine import CALIBRATION, is_of_machine, machine_names
+from qbatch.manifest.machine import CALIBRATION, is_of_machine
+from qbatch.manifest.machine_names import machine_names
 
 if TYPE_CHECKING:
     from qbatch.snapshot.calibrations import Calibrations

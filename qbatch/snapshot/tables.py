@@ -164,8 +164,6 @@ def to_xarray(run: Run) -> xr.Dataset:
     if math.prod(shape) > MAX_CELLS:
         raise SelectionError(f"{run.name}: axes of {shape} values are too sparse for one array")
     arrays: dict[str, Any] = {"state": np.full(shape, "", dtype="U10")}
-    machines = MachineColumns(run)
-    arrays |= {name: np.full(shape, None, dtype=object) for name in machines.names}
     for point in run:
         values = axis_values(point)
         where = tuple(one.places[one.key(values)] for one in dimensions)
@@ -173,17 +171,11 @@ def to_xarray(run: Run) -> xr.Dataset:
             if name not in arrays:
                 arrays[name] = np.full(shape, np.nan)
             arrays[name][where] = value
-        for name, value in zip(machines.names, machines.cells(point), strict=True):
-            arrays[name][where] = value
-    for name in machines.names:
-        arrays[name] = _of_one_type(arrays[name])
-    names, told = _names(dimensions, arrays), _Attributes(run.manifest)
+    arrays |= _of_machines(run, dimensions, shape)
+    names, told = _names(dimensions, arrays), _Attributes(run)
     emulated = {"emulated": ", ".join(sorted(run.emulated))} if run.emulated else {}
     made = xr.Dataset(
-        {
-            name: (names, array, told.of_column(name) | machines.attributes(name))
-            for name, array in arrays.items()
-        },
+        {name: (names, array, told.of_column(name)) for name, array in arrays.items()},
         coords={
             axis: (name, _coordinate(one.column(axis)), told.of(axis))
             for name, one in zip(names, dimensions, strict=True)
@@ -191,8 +183,7 @@ def to_xarray(run: Run) -> xr.Dataset:
         },
         attrs={"run": run.name, **emulated, **constant},
     )
-    zipped = (axis for one in dimensions if len(one.axes) > 1 for axis in one.axes)
-    for axis in zipped:
+    for axis in (axis for one in dimensions if len(one.axes) > 1 for axis in one.axes):
         made = made.set_xindex(axis)
     return made
 
@@ -200,7 +191,8 @@ def to_xarray(run: Run) -> xr.Dataset:
 class _Attributes:
     """What netCDF's conventions call the unit and the label of a variable."""
 
-    def __init__(self, manifest: Manifest) -> None:
+    def __init__(self, run: Run) -> None:
+        manifest, self._machines = run.manifest, MachineColumns(run)
         self._units, self._labels = manifest.units, manifest.report.texts
         names = manifest.analysis.names
         self._numbers = {f"{name}{end}": name for name in names for end in ENDS}
@@ -215,7 +207,8 @@ class _Attributes:
         name = self._numbers.get(column)
         if name is None:
             of_curve = (told for end, told in OF_CURVE.items() if column.endswith(f".zne{end}"))
-            return next(({"long_name": told} for told in of_curve), {})
+            found = ({"long_name": told} for told in of_curve)
+            return next(found, self._machines.attributes(column))
         told = self.of(name)
         if name != column and "long_name" in told:
             told["long_name"] += f": {ENDS[column.removeprefix(name)]}"
@@ -258,6 +251,22 @@ def counts_array(
     except UnlikeRegistersError as error:
         remedy = "give points= those of one kind, as in [p for p in run if p.circuit == ...]"
         raise SelectionError(f"{run.name}: {error}, or {remedy}") from error
+
+
+def _of_machines(
+    run: Run, dimensions: Sequence[Dimension], shape: tuple[int, ...]
+) -> dict[str, Any]:
+    """Return an array for each column of machines."""
+    import numpy as np
+
+    machines = MachineColumns(run)
+    arrays = {name: np.full(shape, None, dtype=object) for name in machines.names}
+    for point in run if arrays else ():
+        values = axis_values(point)
+        where = tuple(one.places[one.key(values)] for one in dimensions)
+        for name, value in zip(machines.names, machines.cells(point), strict=True):
+            arrays[name][where] = value
+    return {name: _of_one_type(array) for name, array in arrays.items()}
 
 
 def _of_one_type(cells: Any) -> Any:
