@@ -88,35 +88,7 @@ CLOSE_S = 2.0
 
 @keywords(Options)
 def run(manifest: Manifest | str | Path, options: Options) -> Run:
-    """Run what is missing of an experiment, and return its results.
-
-    Plain code calls it as it is. Inside a running asyncio loop (a notebook) or trio loop it works
-    too: the run then has a thread of its own and the loop waits; inside trio,
-    ``await qbatch.run_async(…)`` does not make it wait.
-
-    Running again does only what is missing. One Ctrl-C stops submitting, saves, and leaves jobs at
-    the providers where they are, two leave at once; both raise `KeyboardInterrupt`, unless `stop`
-    is given.
-
-    Args:
-        manifest: A manifest or its file.
-        options: Each by its name, as in ``run("bell.yaml", only="failed")``; see `Options`.
-
-    Returns:
-        The run, opened for reading; `Run.summary` says what this call did. Jobs that failed are
-        results, not exceptions.
-
-    Raises:
-        TypeError: There is no such option, or the manifest is none.
-        SourceErrors: The manifest or a circuit is wrong: all mistakes at once.
-        ProviderError: A provider cannot be reached, or refuses the credentials.
-        SnapshotError: The run folder cannot be used, or is another manifest's.
-        NotApproved: It would cost, and `approve` did not agree to that; nothing was bought.
-        ConsentError: It would cost more than a limit allows; nothing was bought.
-        NotAgreed: Something was not bought, for it was no part of what was agreed to: another
-            runner changed the run folder meanwhile. Its `run` has what there is.
-        OverBudget: A limit was reached before all was bought; its `run` has what there is.
-    """
+    """What `qbatch.run` does, with its options and errors; the run is opened as it is stored."""
     return _all_bought(run_with(manifest, _as_agreed(options)))
 
 
