@@ -71,6 +71,8 @@ def planned(offer: Offer) -> Iterator[str]:
         )
     if offer.plan.has_accuracies and offer.costs:
         yield f"all rounds together, at most: {headline('', offer.most)}"
+    elif offer.plan.may_want_more and offer.costs:
+        yield f"with all calibrations that may be bought again, at most: {headline('', offer.most)}"
 
 
 def _told(point: dict[str, Any]) -> str:
