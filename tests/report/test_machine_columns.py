@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from qbatch.cli import main
 from qbatch.emulators.drift import read_course
 from qbatch.errors import SelectionError, SourceErrors
 from qbatch.executor import Options
@@ -106,6 +107,15 @@ def test_a_wrong_name_is_told_at_its_line(
     assert errors
     lines = {str(error).split(":")[1] for error in errors}
     assert lines <= {"11", "13", "14"}
+
+
+def test_all_numbers_are_exported_at_the_command_line(
+    run: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["export", str(run.folder), "-f", "calibrations"]) == 0
+    rows = [*csv.DictReader(io.StringIO(capsys.readouterr().out))]
+    told = {row["value"] for row in rows if (row["name"], row["qubits"]) == ("readout_error", "0")}
+    assert told == {f"{BEFORE}", f"{AFTER}"}
 
 
 def test_a_wrong_name_in_python_is_told(run: Run) -> None:

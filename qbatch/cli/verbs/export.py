@@ -14,7 +14,10 @@ from qbatch.cli.tables import tell
 if TYPE_CHECKING:
     from qbatch.snapshot import Run
 
-_TABLES = ("csv", "counts", "json", "ledger", "fits", "reused", "across", "zne", "columns")
+_TABLES = (
+    *("csv", "counts", "json", "ledger", "fits", "reused", "across", "zne", "columns"),
+    "calibrations",
+)
 _TEXT = (*_TABLES, "md", "html", "oqc-snapshot")
 _BINARY = ("netcdf", "parquet", "capsule")
 
