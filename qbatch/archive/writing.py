@@ -124,7 +124,7 @@ def _files(run: Run) -> Iterator[tuple[str, bytes]]:
     if not points:
         raise SelectionError(f"{run.folder}: no point has a result yet; there is nothing to keep")
     yield MANIFEST, run.manifest.text.encode()
-    yield from source_files(read_sources(run.meta))
+    yield from source_files(read_sources(run.meta), run.manifest.folder.resolve())
     lock = run.manifest.folder / LOCK
     if lock.is_file():
         yield LOCK, lock.read_bytes()

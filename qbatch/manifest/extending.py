@@ -2,13 +2,14 @@
 
 Rules: a base is read as a manifest is, and may have bases itself. It lies where any file that a
 manifest names may lie: in its folder or its project, symbolic links followed. Its paths begin at
-its own folder. What stands in it keeps its own file, line and column. Later bases of a list go over
-earlier ones, and the manifest over all (`merging` has the rule).
+its own folder, and are joined as they are written: where a link leads changes none of them, so the
+same files come to the same manifest wherever they are kept. What stands in a base keeps its own
+file, line and column. Later bases of a list go over earlier ones, and the manifest over all
+(`merging` has the rule).
 """
 
 from __future__ import annotations
 
-import os
 import posixpath
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -21,7 +22,7 @@ from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 from qbatch.errors import Place, SourceErrors
 from qbatch.manifest.files import read_text
 from qbatch.manifest.merging import Merging
-from qbatch.manifest.named_files import from_folder
+from qbatch.manifest.named_files import from_folder, joined
 from qbatch.manifest.nodes import TooMuchError
 from qbatch.manifest.syntax import Unreadable, compose
 from qbatch.project import may_name, outside
@@ -118,7 +119,8 @@ class Extending:
         _mark(root, base.file)
         self.roots.append(root)
         _check_version(self._merging.members_of(root))
-        moved = from_folder(root, posixpath.dirname(base.path) or ".", self._merging.members_of)
+        folder = posixpath.dirname(base.path)
+        moved = from_folder(root, folder, self.folder.resolve(), self._merging.members_of)
         return self.whole(moved, base.file, (*chain, base.path))
 
     def _base(self, node: Node, name: str, file: str, by: str) -> Base:
@@ -131,10 +133,10 @@ class Extending:
             by: Its path; "" for the manifest's own.
         """
         home, told = self.folder.resolve(), f"{KEY}: {name!r}"
-        there = self.folder / posixpath.dirname(by) / name
-        path = Path(os.path.relpath(there.parent.resolve() / there.name, home)).as_posix()
+        path = joined(home, posixpath.dirname(by), name)
         if path in self.bases:
             return self.bases[path]
+        there = home / path
         if not may_name(there.resolve(), home):
             raise Unreadable(node, f"{told} {outside(home)}")
         shown = posixpath.normpath(posixpath.join(posixpath.dirname(file), name))

@@ -6,9 +6,10 @@ model has a path that is missing here.
 
 from __future__ import annotations
 
-import posixpath
+import os
 from collections.abc import Callable, Mapping
 from fnmatch import fnmatchcase
+from pathlib import Path
 
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
@@ -45,28 +46,43 @@ _TREES = tuple(tuple(place.split("/")) for place in PLACES)
 
 #: What is left of places, below a node.
 Left = tuple[tuple[str, ...], ...]
+Rename = Callable[[str], str]
 MembersOf = Callable[[Node], Mapping[str, tuple[Node, Node]]]
 
 
-def from_folder(root: Node, folder: str, members_of: MembersOf) -> Node:
+def joined(home: Path, folder: str, name: str) -> str:
+    """Return a path as it is from the manifest's folder, with ``/`` on every system.
+
+    Args:
+        home: The manifest's folder, from the root.
+        folder: Of the file that names it, as a path from there.
+        name: As that file has it.
+    """
+    return Path(os.path.relpath(home / folder / name, home)).as_posix()
+
+
+def from_folder(root: Node, folder: str, home: Path, members_of: MembersOf) -> Node:
     """Return a tree whose paths begin where the manifest is.
 
     Args:
         root: Of a base; stays as it is.
-        folder: The base's, as a path from the manifest's folder; "." leaves the tree alone.
+        folder: The base's, as a path from the manifest's folder; "" leaves the tree alone.
+        home: The manifest's folder, from the root.
         members_of: Returns a map's keys and values.
     """
-    return root if folder == "." else _moved(root, _TREES, folder, members_of)
+    if not folder:
+        return root
+    return _moved(root, _TREES, lambda name: joined(home, folder, name), members_of)
 
 
-def _moved(node: Node, left: Left, folder: str, members_of: MembersOf) -> Node:
+def _moved(node: Node, left: Left, rename: Rename, members_of: MembersOf) -> Node:
     if isinstance(node, ScalarNode):
-        return _renamed(node, folder) if () in left else node
+        return _renamed(node, rename) if () in left else node
     if isinstance(node, MappingNode):
         pairs = [
             (
                 key,
-                _moved(value, below, folder, members_of)
+                _moved(value, below, rename, members_of)
                 if (below := _below(left, name))
                 else value,
             )
@@ -76,7 +92,7 @@ def _moved(node: Node, left: Left, folder: str, members_of: MembersOf) -> Node:
     below = _below(left, "[]")
     if not below:
         return node
-    items = [_moved(item, below, folder, members_of) for item in node.value]
+    items = [_moved(item, below, rename, members_of) for item in node.value]
     return SequenceNode(node.tag, items, node.start_mark, node.end_mark)
 
 
@@ -89,11 +105,10 @@ def _below(left: Left, step: str) -> Left:
     )
 
 
-def _renamed(node: ScalarNode, folder: str) -> ScalarNode:
+def _renamed(node: ScalarNode, rename: Rename) -> ScalarNode:
     """Return a path as it is from the manifest's folder."""
     text = str(node.value)
     is_text = node.tag in ("plain", "str", f"{PREFIX}str")
     if not is_text or not text or text.startswith(("/", "~")):
         return node
-    moved = posixpath.normpath(posixpath.join(folder, text))
-    return ScalarNode(node.tag, moved, node.start_mark, node.end_mark, style=node.style)
+    return ScalarNode(node.tag, rename(text), node.start_mark, node.end_mark, style=node.style)

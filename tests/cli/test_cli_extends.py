@@ -62,6 +62,28 @@ def test_a_run_is_read_where_its_project_is_not(qbatch: Call, tmp_path: Path) ->
     assert qbatch("report", "moved").code == 0
 
 
+def test_an_archive_holds_whatever_way_a_manifest_names_its_bases(
+    qbatch: Call, tmp_path: Path
+) -> None:
+    """From four folders up, by a link, and files of its own folder named from above."""
+    lay_out(tmp_path)
+    deep = tmp_path / "a" / "b" / "c" / "d"
+    deep.mkdir(parents=True)
+    (deep / "shared").symlink_to(tmp_path / "lab")
+    shutil.move("lab/bell.qasm", deep / "bell.qasm")
+    base = Path("lab/base.yaml").read_text("utf-8").replace("bell.qasm", "../a/b/c/d/bell.qasm")
+    Path("lab/base.yaml").write_text(base)
+    (deep / "above.yaml").write_text("extends: ../../../../lab/base.yaml\nname: deep\n")
+    (deep / "link.yaml").write_text("extends: [above.yaml, shared/shots.yaml]\nname: linked\n")
+    Path("lab/shots.yaml").write_text("shots: 20\n")
+    for name in ("deep", "linked"):
+        manifest = str(deep / ("above.yaml" if name == "deep" else "link.yaml"))
+        assert qbatch("run", manifest).code == 0
+        assert qbatch("archive", manifest, "-o", f"{name}.zip").code == 0
+        verified = qbatch("verify", f"{name}.zip")
+        assert verified.code == 0, verified
+
+
 def test_an_archive_whose_files_do_not_make_its_manifest_does_not_hold(
     qbatch: Call, tmp_path: Path
 ) -> None:

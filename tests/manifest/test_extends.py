@@ -193,6 +193,21 @@ def test_paths_in_a_base_begin_at_its_own_folder(project: Path) -> None:
     assert manifest.budget.prices == "../prices.yaml"
 
 
+def test_a_base_above_names_files_of_the_manifests_own_folder(project: Path) -> None:
+    write(project / "exp/bell.qasm", BELL)
+    write(project / "base.yaml", BASE.replace("circuits/bell.qasm", "exp/bell.qasm"))
+    manifest = load_manifest(write(project / "exp/m.yaml", "extends: ../base.yaml\n"))
+    assert manifest.circuits["bell"].file == "bell.qasm"
+    assert expand(manifest).points
+
+
+def test_a_folder_that_is_a_link_is_called_as_it_is_written(project: Path) -> None:
+    (project / "exp" / "shared").symlink_to(project / "lab")
+    manifest = load_manifest(write(project / "exp/m.yaml", "extends: shared/base.yaml\n"))
+    assert [source.path for source in manifest.sources] == ["m.yaml", "shared/base.yaml"]
+    assert manifest.circuits["bell"].file == "shared/circuits/bell.qasm"
+
+
 def test_noise_as_a_setting_names_files_of_the_base(project: Path) -> None:
     write(
         project / "lab/base.yaml",
