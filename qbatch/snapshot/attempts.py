@@ -1,4 +1,4 @@
-"""Every attempt at a point: a failed or cancelled one is kept when another is made.
+"""Every attempt at a point: one that failed, was cancelled or set aside stays when another is made.
 
 Rule: an attempt is written in the same step as the move that ends it, and never changes. The
 attempt that is under way, or that gave the point's result, stands in `jobs` alone.

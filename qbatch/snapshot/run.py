@@ -151,9 +151,17 @@ class Run(Listing):
         points = self.all_points() if point is None else [point]
         return [*by_run(each for one in points for each in shots_from_others(one))]
 
-    def put_aside(self) -> list[PutAside]:
-        """Shots of other runs that are kept and do not count, for they differ too much."""
-        return read_put_aside(self.meta)
+    def put_aside(self, point: PointResult | None = None) -> list[PutAside]:
+        """Shots that are kept and do not count: of other runs, or set aside of this one.
+
+        Args:
+            point: Of which, with all its settings; None: of all of the run.
+        """
+        found = read_put_aside(self.meta)
+        if point is None:
+            return found
+        ids = {point.id, *(each.id for each in point.each_setting)}
+        return [each for each in found if each.id in ids]
 
     def all_points(self) -> Iterator[PointResult]:
         """Yield the points of the plan, then those that are in it no more, each content once."""

@@ -11,9 +11,10 @@ from dataclasses import replace
 
 from qbatch.job import JobState
 from qbatch.purchase import Event
-from qbatch.snapshot import registration
+from qbatch.snapshot import attempts, registration
 from qbatch.snapshot.put_aside import PUT_ASIDE, PutAside, dump_put_aside, read_put_aside
 from qbatch.snapshot.reading import BOUNDS, checked, read_fact, write_meta
+from qbatch.snapshot.schema import JobRow
 from qbatch.snapshot.store import Snapshot
 
 
@@ -36,7 +37,7 @@ class SettingAside(Snapshot):
                 is_told = (row.job.provider_job_id or "") == each.reused.provider_job_id
                 if row.job.state is not JobState.COMPLETED or not is_told:
                     continue
-                self.save_attempts([row])
+                attempts.save(self._db, [row], self._ended_at(row))
                 self._db.execute("DELETE FROM results WHERE ordinal = ?", (row.ordinal,))
                 generation = self.next_attempt(row.ordinal, row.job.generation)
                 job = row.job.after(Event.SET_ASIDE, generation=generation)
@@ -47,6 +48,12 @@ class SettingAside(Snapshot):
                 registration.note_numbers(self._db)
                 write_meta(self._db, {BOUNDS: "{}"})
         return done
+
+    def _ended_at(self, row: JobRow) -> float:
+        """When the result of a job was there."""
+        sql = "SELECT at FROM results WHERE ordinal = ?"
+        ((at,),) = self._db.execute(sql, (row.ordinal,)).fetchall()
+        return float(at)
 
     def _note_aside(self, aside: Sequence[PutAside]) -> None:
         write_meta(self._db, {PUT_ASIDE: dump_put_aside([*self._read_aside(), *aside])})

@@ -6,6 +6,7 @@ and its own book.
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -77,6 +78,7 @@ def test_only_what_ran_in_the_bad_stretch_is_bought_again_and_the_old_is_kept(
     with Run(tmp_path / "run") as run:
         old = {point.name: point.counts.to_dict() for point in run if point.counts}
         spent = sum(each.entry.counted for each in run.ledger())
+        ended = run["theta=6"].completed_at
     found = seen(tmp_path / "run")
     names = {each.point for each in found.jobs}
     assert names == BAD_POINTS | BAD_REFERENCES
@@ -99,10 +101,20 @@ def test_only_what_ran_in_the_bad_stretch_is_bought_again_and_the_old_is_kept(
         (first, last) = run.attempts_of(run["theta=6"])
         assert (first.state, last.state) == (JobState.COMPLETED, JobState.COMPLETED)
         assert first.provider_job_id != last.provider_job_id
+        assert first.ended_at == ended  # when it was there, not when it was set aside
         assert sum(each.entry.counted for each in run.ledger()) > spent  # both are paid
         assert [each.test.kind for each in run.drift()] == ["none"]
     assert seen(tmp_path / "run") == ToBuyAgain((), 0, ())
     assert buy(clouds, tmp_path / "run") == 0
+    assert main(["show", str(tmp_path / "run"), "theta=6", "--json"]) == 0
+    (kept,) = json.loads(capsys.readouterr().out)["put_aside"]
+    assert kept["counts"] == old["theta=6"]
+    assert main(["show", str(tmp_path / "run"), "theta=6"]) == 0
+    told = capsys.readouterr().out
+    assert "200 shots of this run are kept and not counted: taken while the share of" in told
+    assert f"not counted\n        0            {old['theta=6']['0']}\n" in told
+    assert main(["show", str(tmp_path / "run"), "theta=0"]) == 0
+    assert "not counted" not in capsys.readouterr().out
 
 
 def test_a_machine_that_stays_as_it_is_by_then_is_not_paid_again_and_again(

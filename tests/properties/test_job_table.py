@@ -27,7 +27,10 @@ from qbatch.errors import JobStateError, SelectionError
 from qbatch.job import FINAL, IN_FLIGHT, MOVES, CompositeJob, Job, JobState
 from qbatch.purchase import CompositeEvent, Event
 from qbatch.result import Counts
-from qbatch.snapshot import JobRow, NewResult, Run, Snapshot, StoredPoint
+from qbatch.snapshot import JobRow, NewResult, Run, StoredPoint
+from qbatch.snapshot.put_aside import PutAside
+from qbatch.snapshot.reused import Reused
+from qbatch.snapshot.setting_aside import SettingAside
 from tests.proving import patiently
 
 KEYS = [hashlib.sha256(bytes([n])).hexdigest() for n in range(3)]
@@ -75,6 +78,7 @@ class JobTable(RuleBasedStateMachine):
         jobs: Point -> its job.
         ended: Point -> generation -> the job as that attempt left it.
         bought: Point -> generations that were on their way to a cloud, in order.
+        aside: What was set aside, in order.
     """
 
     def __init__(self) -> None:
@@ -82,11 +86,12 @@ class JobTable(RuleBasedStateMachine):
         self.root = Path(tempfile.mkdtemp(prefix="qbatch-table-"))
         self.folders = iter(self.root / str(n) for n in range(1_000))
         self.folder = next(self.folders)
-        self.snapshot = Snapshot(self.folder, durability="normal")
+        self.snapshot = SettingAside(self.folder, durability="normal")
         self.snapshot.register(_points())
         self.jobs = {key: Job(key) for key in KEYS}
         self.ended: dict[str, dict[int, Job]] = {key: {} for key in KEYS}
         self.bought: dict[str, list[int]] = {key: [] for key in KEYS}
+        self.aside: list[PutAside] = []
 
     def teardown(self) -> None:
         self.snapshot.close()
@@ -198,6 +203,19 @@ class JobTable(RuleBasedStateMachine):
         for key in chosen:
             self._expect(Job(key, generation=self.jobs[key].generation + 1))
 
+    @rule(keys=st.lists(POINTS, unique=True, min_size=1), is_other=st.booleans())
+    def set_aside(self, keys: list[str], is_other: bool) -> None:
+        """Results that a person has no use for are kept and bought again; other jobs' are not."""
+        told = [_aside(self.jobs[key], "x" if is_other else "") for key in keys]
+        chosen = [
+            each for each in told if self.jobs[each.id].state is JobState.COMPLETED and not is_other
+        ]
+        assert self.snapshot.set_aside(told) == chosen
+        self.aside += chosen
+        for job in (self.jobs[each.id] for each in chosen):
+            self.ended[job.id][job.generation] = job
+            self._expect(Job(job.id, generation=job.generation + 1))
+
     @rule(data=st.data(), event=SAID | EVENTS, job_id=JOB_IDS)
     def resolve(self, data: st.DataObject, event: Event, job_id: str) -> None:
         """Only what is held is a person's to decide, and only as the table has it."""
@@ -264,7 +282,7 @@ class JobTable(RuleBasedStateMachine):
     @rule()
     def close_and_open_again(self) -> None:
         self.snapshot.close()
-        self.snapshot = Snapshot(self.folder, durability="normal")
+        self.snapshot = SettingAside(self.folder, durability="normal")
 
     @rule(key=POINTS, is_inside=st.booleans())
     def the_process_is_killed(self, key: str, is_inside: bool) -> None:
@@ -280,7 +298,7 @@ class JobTable(RuleBasedStateMachine):
             shutil.copytree(self.folder, after)
         self.snapshot.close()
         shutil.rmtree(self.folder)
-        self.folder, self.snapshot = after, Snapshot(after, durability="normal")
+        self.folder, self.snapshot = after, SettingAside(after, durability="normal")
 
     # -- what always holds --------------------------------------------------------------------
 
@@ -314,8 +332,14 @@ class JobTable(RuleBasedStateMachine):
                 assert steps[-1][0] is self.jobs[point.id].state
                 for (old, _), (new, note) in pairwise(steps):
                     assert new is old or new in MOVES[old]
-                    assert new is old or old is not JobState.COMPLETED
-                    assert new is old or old not in FINAL or note == "retry"
+                    if new is not old and old in FINAL:
+                        is_good = old is JobState.COMPLETED
+                        assert note == ("set aside: it drifted" if is_good else "retry")
+
+    @invariant()
+    def what_is_set_aside_is_kept_with_its_counts(self) -> None:
+        with Run(self.folder) as run:
+            assert run.put_aside() == self.aside
 
     @invariant()
     def no_generation_is_skipped_or_bought_twice_after_it_was_taken(self) -> None:
@@ -329,6 +353,11 @@ def moved_by_news(state: JobState) -> list[JobState]:
     """Where news moves a job; another attempt at what is over or held is a person's to ask for."""
     is_decided = state in FINAL or state is JobState.HELD
     return sorted(MOVES[state] - ({JobState.CREATED} if is_decided else set()))
+
+
+def _aside(job: Job, other: str) -> PutAside:
+    origin = Reused("run", "name", "folder", job.id, 0, f"{job.provider_job_id or ''}{other}")
+    return PutAside(job.id, "i", 100, COUNTS.to_dict(), 0.001, origin, "it drifted")
 
 
 def _points() -> Iterator[StoredPoint]:

@@ -121,7 +121,7 @@ def _facts_in_full(run: Run, point: PointResult) -> dict[str, Any]:
     from qbatch.snapshot.calibrated import calibrated_facts
     from qbatch.snapshot.extrapolated import zne_facts
 
-    others = run.reused(point)
+    others, aside = run.reused(point), run.put_aside(point)
     return {
         **_facts(point),
         "seed": point.seed,
@@ -134,6 +134,7 @@ def _facts_in_full(run: Run, point: PointResult) -> dict[str, Any]:
         **zne_facts(point, run.manifest),
         **calibrated_facts(point),
         **({"reused": [each.facts() for each in others]} if others else {}),
+        **({"put_aside": [each.facts() for each in aside]} if aside else {}),
         **facts_of_jobs(run, point),
         "attempts": [_facts_of_attempt(run, each) for each in run.attempts_of(point)],
         "history": [
@@ -262,6 +263,7 @@ def _in_full(run: Run, point: PointResult, all_rows: bool) -> str:
     if point.counts is not None:
         top = point.counts.top(len(point.counts) if all_rows else OUTCOMES)
         parts.append(format_table(["outcome", "count"], [[bits, whole(n)] for bits, n in top]))
+    parts += _aside(run, point, all_rows)
     parts += _facts_told(point)
     if point.pieces or point.settings or point.job.generation > 1:
         parts.append(_attempts(run, point))
@@ -282,6 +284,17 @@ def _calibrations(run: Run, point: PointResult) -> dict[str, str]:
     if len(found) == 1:
         return {"calibration": next(iter(found))}
     return {f"calibration of {whole(shots)} shots": text for text, shots in found.items()}
+
+
+def _aside(run: Run, point: PointResult, all_rows: bool) -> Iterator[str]:
+    """What is kept and not counted, and why."""
+    from qbatch.notation import whole
+
+    for each in run.put_aside(point):
+        often = sorted(each.counts.items(), key=lambda one: (-one[1], one[0]))
+        top = often[: None if all_rows else OUTCOMES]
+        head = ["outcome", "not counted"]
+        yield f"{each}\n{format_table(head, [[bits, whole(n)] for bits, n in top])}"
 
 
 def _told_origin(origin: Origin) -> dict[str, str]:
