@@ -115,8 +115,7 @@ class Extending:
         if base.path in chain:
             told = " → ".join((*chain[chain.index(base.path) :], base.path))
             raise Unreadable(node, f"{KEY}: {name!r} leads back to itself ({told}); remove one")
-        root = compose(base.text, base.file)
-        _mark(root, base.file)
+        root = _composed(base)
         self.roots.append(root)
         _check_version(self._merging.members_of(root))
         folder = posixpath.dirname(base.path)
@@ -158,13 +157,29 @@ def _names(node: Node) -> Iterator[tuple[Node, str]]:
         Unreadable: It is no path, and no list of paths.
     """
     items = node.value if isinstance(node, SequenceNode) else [node]
-    for item in items:
+    for item in items or [node]:
         is_text = isinstance(item, ScalarNode) and item.tag in ("plain", "str")
         if not is_text or not item.value or set(item.value) & {"\0", "\n"}:
             raise Unreadable(
                 item, f"{KEY} is no file; write the path of a manifest's base, or a list of paths"
             )
         yield item, str(item.value)
+
+
+def _composed(base: Base) -> Node:
+    """Return a base's tree, of which each node says in which file it stands.
+
+    Raises:
+        Unreadable: It is no YAML that a base could be.
+    """
+    try:
+        root = compose(base.text, base.file)
+    except Unreadable as error:
+        if isinstance(error.at, Node):
+            _mark(error.at, base.file)
+        raise
+    _mark(root, base.file)
+    return root
 
 
 def _mark(root: Node, file: str) -> None:
