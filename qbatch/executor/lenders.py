@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Container, Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping, Set
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Protocol, Self
@@ -24,6 +24,7 @@ class Lends(Protocol):
         is_rehearsal: All of it comes from emulated clouds.
         is_running: A runner is at work in it.
         places: Which circuits it has on which backends, in words.
+        set_aside: Keys (`Reused.key`) of jobs that a person set aside there; a copy may have them.
     """
 
     folder: Path
@@ -34,6 +35,8 @@ class Lends(Protocol):
     def is_running(self) -> bool: ...
     @property
     def places(self) -> list[str]: ...
+    @property
+    def set_aside(self) -> Set[tuple[str, str]]: ...
     def check_can_lend(self) -> None: ...
     def finished(self, ids: Container[str]) -> Iterator[Lent]: ...
     def stored(self, plan: Plan) -> Mapping[str, Stored]: ...
@@ -54,6 +57,11 @@ class FolderLender(Lender):
     def places(self) -> list[str]:
         """Which circuits it has on which backends, in words."""
         return sorted({f"{point.circuit} on {point.backend}" for point, _ in self.stored_points()})
+
+    @property
+    def set_aside(self) -> Set[tuple[str, str]]:
+        """Keys of jobs that a person set aside there."""
+        return {each.reused.key for each in self.put_aside() if each.why}
 
     def stored(self, plan: Plan) -> Mapping[str, Stored]:
         """Its points as a plan is held against them."""

@@ -124,7 +124,7 @@ def gather(plan: Plan, targets: Mapping[str, Target], folders: Sequence[Path]) -
     for folder in folders:
         with open_lender(folder) as lender:
             gathering.read(lender)
-    return Gathered((*gathering.loans,), (*gathering.notes,))
+    return gathering.found()
 
 
 def gathered(
@@ -254,6 +254,18 @@ class _Gathering:
     points: Mapping[str, SweepPoint]
     loans: list[Loan] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    aside: set[tuple[str, str]] = field(default_factory=set)
+
+    def found(self) -> Gathered:
+        """Return what was found, without what one of the others has set aside."""
+        good = [loan for loan in self.loans if loan.lent.reused.key not in self.aside]
+        if left := len(self.loans) - len(good):
+            jobs = "1 job is" if left == 1 else f"{left} jobs are"
+            self.notes.append(
+                f"{jobs} not taken: another run that is named has set them aside, and bought them "
+                "again"
+            )
+        return Gathered((*good,), (*self.notes,))
 
     def read(self, lender: Lends) -> None:
         """Read one."""
@@ -267,6 +279,7 @@ class _Gathering:
                 f"{lender.folder}: a run goes on there; what it has by now is taken, the same "
                 "command takes the rest later"
             )
+        self.aside |= lender.set_aside
         left: Counter[str] = Counter()
         met = 0
         for lent in lender.finished(self.points):

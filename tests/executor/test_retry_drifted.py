@@ -10,9 +10,11 @@ import json
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from qbatch.archive import write_archive
 from qbatch.cli import main
 from qbatch.job import JobState
 from qbatch.manifest import Manifest, parse_manifest
@@ -142,6 +144,29 @@ def test_a_run_that_is_cut_off_once_they_are_aside_buys_them_with_the_rest(
         assert run["theta=6"].counts is None
         assert len(run.put_aside()) == 11
     assert buy(clouds, tmp_path / "run") == 11
+
+
+@pytest.mark.slow
+def test_what_a_run_set_aside_is_not_taken_from_a_copy_of_it_either(
+    clouds: Clouds, tmp_path: Path
+) -> None:
+    clouds.set_faults(switches={"oqc": {"noise": BAD}})
+    buy(clouds, tmp_path / "run")
+    shutil.copytree(tmp_path / "run", tmp_path / "copy")
+    buy(clouds, tmp_path / "run", seen(tmp_path / "run"))
+    with Run(tmp_path / "run") as run:
+        good = {point.id: point.counts for point in run}
+        write_archive(run, tmp_path / "run.zip")
+    for number, sources in enumerate((("copy", "run"), ("run.zip", "copy"))):
+        told: list[str] = []
+        options: dict[str, Any] = {"observer": lambda event, told=told: told.append(str(event))}
+        folders = [tmp_path / each for each in sources]
+        done = clouds.run(
+            manifest(), tmp_path / f"{number}", clouds.surroundings(), reuse=folders, **options
+        )
+        with done as run:
+            assert {point.id: point.counts for point in run} == good
+        assert any("8 jobs are not taken: another run that is named" in each for each in told)
 
 
 @pytest.mark.slow

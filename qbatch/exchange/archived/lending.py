@@ -8,14 +8,14 @@ compute: that is a matter of who gave it.
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping, Set
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from qbatch.calibration import text_of
 from qbatch.errors import SnapshotError
 from qbatch.exchange.archived.checking import check_files, check_jobs, id_problem
-from qbatch.exchange.archived.contents import CALIBRATIONS, POINTS, SETTINGS
+from qbatch.exchange.archived.contents import CALIBRATIONS, POINTS, RESULTS, SETTINGS
 from qbatch.exchange.archived.jobs import ArchivedJob, read_jobs
 from qbatch.exchange.archived.points import Finding, points_of
 from qbatch.exchange.archived.reading import read_archive
@@ -145,6 +145,19 @@ class ArchiveLender:
     def places(self) -> list[str]:
         """Which circuits it has on which backends, in words."""
         return sorted({f"{job.circuit} on {job.backend}" for job in self._told.jobs})
+
+    @property
+    def set_aside(self) -> Set[tuple[str, str]]:
+        """Keys of jobs that a person set aside there; what is not said as it should be is none."""
+        results = self._archive.json(RESULTS)
+        told = results.get("put_aside") if isinstance(results, dict) else None
+        rows = [one for one in told if isinstance(one, dict)] if isinstance(told, list) else []
+        origins = [one.get("reused") for one in rows if one.get("why")]
+        return {
+            (str(one.get("job", "")), str(one.get("provider_job_id", "")))
+            for one in origins
+            if isinstance(one, dict)
+        }
 
 
 class _Setting:
