@@ -1,7 +1,8 @@
 """Run folders of one manifest put together into a new one: by content, no purchase counted twice.
 
 Rules: what was measured of a content comes from the first folder that has it; shots that lie on
-those already there are not used, but what they cost counts. Where a job stands then is what the
+those already there are not used, but what they cost counts. What one folder set aside counts from
+no copy of it. Where a job stands then is what the
 table of purchases says to its end in the other folder. A purchase that stands in several folders
 (one is a copy of another) counts once: it is known by its provider's id; where there is none, by
 folder, job and attempt. What a provider may still hold is in no merged folder, so such folders are
@@ -14,7 +15,7 @@ import json
 import secrets
 import shutil
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
@@ -35,7 +36,7 @@ from qbatch.snapshot.faults import translated
 from qbatch.snapshot.folders import is_run_folder
 from qbatch.snapshot.lock import RunLock
 from qbatch.snapshot.merge_sources import Key, PastAttempt, Source, check_sources
-from qbatch.snapshot.put_aside import join_put_aside
+from qbatch.snapshot.put_aside import PutAside, join_put_aside
 from qbatch.snapshot.reading import write_meta
 from qbatch.snapshot.reused import REUSED
 from qbatch.snapshot.schema import (
@@ -46,7 +47,7 @@ from qbatch.snapshot.schema import (
     dump,
     point_values,
 )
-from qbatch.snapshot.store import Snapshot
+from qbatch.snapshot.setting_aside import SettingAside
 
 #: Where another folder's attempt came to its end -> what happened to it there.
 _END = {
@@ -108,6 +109,7 @@ def merge(folders: Sequence[Path], out: Path) -> Merged:
         first, *others = sources
         first.copy_to(draft / database.NAME)
         with _Target(draft, first) as target:
+            target.leave_out(each for source in sources for each in source.put_aside())
             for source in others:
                 target.take(source)
             target.become(out.absolute(), folders)
@@ -142,7 +144,7 @@ class _Home:
         return replace(point, start=start, id=job_id(point.point_id, start))
 
 
-class _Target(Snapshot):
+class _Target(SettingAside):
     """The new folder, which begins as a copy of the first."""
 
     def __init__(self, folder: Path, first: Source) -> None:
@@ -161,6 +163,8 @@ class _Target(Snapshot):
         self._latest: dict[int, int] = {}
         #: Purchases whose results are here.
         self._measured: set[Key] = set()
+        #: Keys (`Reused.key`) of what a person set aside in some folder.
+        self._aside: set[tuple[str, str]] = set()
         done = {
             row.ordinal: row.job.generation
             for _, row in first.pieces()
@@ -173,6 +177,17 @@ class _Target(Snapshot):
                 each.key: (ordinal, each.generation) for each in purchases if not each.is_reused
             }
             self._latest[ordinal] = max(each.generation for each in purchases)
+
+    def leave_out(self, aside: Iterable[PutAside]) -> None:
+        """Set aside here, too, what a person set aside in one of the folders."""
+        own = [each for each in aside if each.why]
+        self._aside = {each.reused.key for each in own}
+        known = {id_ for home in self._homes.values() for id_ in home.rows} if own else set()
+        there = [each for each in own if each.reused.job in known]
+        for each in self.set_aside(there):
+            home, (row,) = self._homes[each.id], self.jobs_of([each.reused.job])
+            home.rows[each.reused.job] = home.rows[each.reused.job][0], row
+            self._measured = {key for key in self._measured if key[1:] != each.reused.key}
 
     def become(self, folder: Path, sources: Sequence[Path]) -> None:
         """Give it an identity of its own; what was only prepared is prepared anew."""
@@ -247,7 +262,9 @@ class _Target(Snapshot):
         result = {each.key for each in purchases if each.generation == row.job.generation}
         point = home.placed(point)
         is_wanted = is_done and not (
-            home.has_shots_of(point.start, point.shots) or result & self._measured
+            home.has_shots_of(point.start, point.shots)
+            or result & self._measured
+            or any(key[1:] in self._aside for key in result)
         )
         if is_done and not is_wanted and any(each.generation == row.job.generation for each in new):
             self.spare += 1

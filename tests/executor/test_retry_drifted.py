@@ -183,10 +183,32 @@ def test_folders_that_are_merged_count_what_was_bought_again_once_and_each_purch
         with Run(tmp_path / f"merged{number}") as run:
             assert [point.counts.shots for point in run if point.counts] == [200] * 20
             assert len(run.ledger()) == len(clouds.ledger()) == 42
-            with Run(tmp_path / order[0]) as first:
-                assert all(one.counts == two.counts for one, two in zip(run, first, strict=True))
+            with Run(tmp_path / "run") as good:
+                assert all(one.counts == two.counts for one, two in zip(run, good, strict=True))
+            assert len(run.put_aside()) == 11
             counted = {each.provider_job_id for point in run for each in _latest(run, point)}
             assert counted.isdisjoint(each.reused.provider_job_id for each in run.put_aside())
+
+
+@pytest.mark.slow
+def test_what_is_set_aside_is_not_counted_again_from_a_copy_that_is_merged(
+    clouds: Clouds, tmp_path: Path
+) -> None:
+    clouds.set_faults(switches={"oqc": {"noise": BAD}})
+    buy(clouds, tmp_path / "run")
+    shutil.copytree(tmp_path / "run", tmp_path / "copy")
+    with Borrower(tmp_path / "run") as folder:
+        folder.set_aside(seen(tmp_path / "run").jobs)  # and the run is cut off
+    for number, order in enumerate((("run", "copy"), ("copy", "run"))):
+        merged = merge([tmp_path / one for one in order], tmp_path / f"merged{number}").folder
+        with Run(merged) as run:
+            assert {point.name for point in run if not point.counts} == BAD_POINTS
+            assert len(run.put_aside()) == 11
+            assert len(run.ledger()) == 31
+        assert buy(clouds, merged) == 11
+        with Run(merged) as run:
+            assert [point.counts.shots for point in run if point.counts] == [200] * 20
+            assert len(run.ledger()) == 42
 
 
 def _latest(run: Run, point: PointResult) -> list[Attempt]:
