@@ -153,6 +153,14 @@ def test_a_wrong_manifest_ends_with_the_topic(qbatch: Call) -> None:
     assert qbatch("plan", "m.yaml").err.endswith("\nmore: qbatch help manifest\n")
 
 
+def test_what_is_wrong_with_bases_ends_with_their_page(qbatch: Call) -> None:
+    Path("m.yaml").write_text("extends: base.yaml\n")
+    assert qbatch("validate", "m.yaml").err.endswith("\nmore: qbatch help bases\n")
+    assert qbatch("help", "extends").out.startswith(
+        "## `extends`: what comes of a base and a manifest\n"
+    )
+
+
 def test_links_are_shown_as_words_and_addresses_stay() -> None:
     assert plain("see [waiting](clouds.md#waiting)") == "see waiting"
     assert plain("[a](https://b)") == "[a](https://b)"
