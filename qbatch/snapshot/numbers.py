@@ -44,6 +44,11 @@ class Numbered(Kept):
         return self._num_shown() + self._num_settings()[0]
 
     @property
+    def num_contents(self) -> int:
+        """How many settings the plan has in all, those that points share once: as it tells them."""
+        return self._numbers()[1] - self._num_further()[1]
+
+    @property
     def has_settings(self) -> bool:
         """Whether some point of the plan has a setting in another basis than as it is written."""
         return self._num_settings()[1] > 0

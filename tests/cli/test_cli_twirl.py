@@ -50,6 +50,7 @@ def test_a_twirled_number_is_told_from_plan_to_archive(qbatch: Call, bell: Path)
     assert planned["overhead"]["twirl"]["shots"] == 2
     assert "twirl measures 16 forms" in qbatch("plan", bell).out
     assert qbatch("run", bell, "--yes", "--no-report").code == 0
+    assert json.loads(qbatch("status", bell, "--json").out)["settings"] == planned["settings"]
     assert "zz.twirl >= 0.85" in qbatch("check", bell).out
     row, _ = csv.DictReader(io.StringIO(qbatch("export", bell, "--format", "csv").out))
     assert row["shots"] == "1600"

@@ -82,7 +82,7 @@ def describe(run: Run, waits: Waits) -> dict[str, Any]:
         "running": run.is_running,
         "waiting": {name: waiting.facts_of(theirs) for name, theirs in waits.items()},
         "points": sum(states.values()),
-        **({"settings": run.num_settings} if run.has_settings else {}),
+        **({"settings": run.num_contents} if run.has_settings else {}),
         "states": {state.value: number for state, number in states.items()},
         "in_part": run.in_part()._asdict(),
         "exit_code": int(exit_of_run(run)),
