@@ -15,8 +15,9 @@ if TYPE_CHECKING:
 
 def extrapolations_of(point: PointResult, manifest: Manifest) -> Mapping[str, Extrapolation]:
     """Return each of a point's extrapolated numbers with what it is made of."""
-    counts = point.counts_by_basis
-    if manifest.analysis.mitigation.zne is None or not counts or not point.settings:
+    if manifest.analysis.mitigation.zne is None or not point.settings:
+        return {}
+    if not (counts := point.counts_by_basis):
         return {}
     from qbatch.result import extrapolations
 

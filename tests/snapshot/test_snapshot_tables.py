@@ -17,6 +17,7 @@ from qbatch.manifest import parse_manifest
 from qbatch.plan import expand
 from qbatch.result import Counts
 from qbatch.snapshot import NewResult, Run, Snapshot
+from qbatch.snapshot.extrapolated import extrapolations_of
 
 TEXT = """
 qbatch: 1
@@ -74,6 +75,12 @@ def test_a_data_frame_has_the_columns_of_the_csv_file(run: Run) -> None:
     assert frame["p1"][:4].tolist() == [0.1] * 4
     assert math.isnan(frame["p1"][4])
     assert frame["state"].tolist() == ["completed"] * 4 + ["created"]
+
+
+def test_no_counts_are_read_for_extrapolations_that_nobody_asks_for(run: Run) -> None:
+    point = next(iter(run))
+    assert extrapolations_of(point, run.manifest) == {}
+    assert point._counts is None
 
 
 def test_a_dataset_has_the_swept_axes_as_dimensions(run: Run) -> None:
