@@ -138,7 +138,8 @@ class Difference:
         only: What each side alone asks.
         left_out: Number -> why it was not compared.
         error_rate: Of all comparisons together.
-        alike: Points of both sides with one id and equal counts: a simulator drew the same shots.
+        alike: Points of both sides with one id and equal counts: of the same jobs, or a simulator
+            drew the same shots.
         circuits: What changed in the circuits of what both ask.
         machines: What references tell of each machine.
         axis: Between values of which axis they were compared; "" where names are the same.

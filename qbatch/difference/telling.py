@@ -48,8 +48,8 @@ def lines(found: Difference) -> Iterator[tuple[str, str]]:
     if found.alike:
         yield (
             "",
-            f"{count_of(found.alike, 'point')} with one id and equal counts: a simulator drew the "
-            "same shots; another seed draws others",
+            f"{count_of(found.alike, 'point')} with one id and equal counts: both have the "
+            "same jobs, or a simulator drew the same shots; another seed draws others",
         )
     for number, changes in found.numbers.items():
         if ordered := [one for one in order if one.number == number]:
