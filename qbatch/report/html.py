@@ -213,7 +213,7 @@ def html_pieces(content: Content, rows: HtmlRows) -> Iterator[str]:
     """
     from markupsafe import Markup
 
-    style, script = inlined("page.css"), inlined("sort.js")
+    style, script = inlined("page.css"), inlined("page.js")
     axes = content.columns.varied or ["point"]
     return _template().generate(
         content=content,

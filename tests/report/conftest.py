@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import shutil
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -53,6 +55,7 @@ class FakePoint:
     undecided: Mapping[str, str] = field(default_factory=dict)
     warning: str = ""
     same_as: str = ""
+    is_setting: bool = False
     settings: tuple[FakePoint, ...] = ()
     basis: str = ""
 
@@ -207,3 +210,14 @@ def bell_manifest() -> str:
 def no_figures(monkeypatch: pytest.MonkeyPatch) -> None:
     """Leave the drawing out: most of a report's time, and not what most tests are about."""
     monkeypatch.setattr("qbatch.report.writing.draw_figures", lambda *_: [])
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """A browser, by its command."""
+    found = shutil.which("chromium") or shutil.which("chromium-browser")
+    if found is None:
+        if os.environ.get("CI"):
+            pytest.fail("there is no chromium here; install it, for CI leaves nothing out")
+        pytest.skip("there is no chromium here")
+    return found

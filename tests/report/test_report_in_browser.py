@@ -7,10 +7,7 @@ for each of them and that we would see it.
 
 from __future__ import annotations
 
-import os
 import re
-import shutil
-import subprocess
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,38 +19,11 @@ from typing import Any
 import pytest
 
 from qbatch.report import write_report
+from tests.report.browser import PROD, opened, without_policy
 from tests.report.hostile import ACTIVE, payloads, run_of, words
 from tests.report.test_pages import Balanced
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-
 pytestmark = pytest.mark.slow
-
-FLAGS = (
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
-    "--virtual-time-budget=4000",
-    "--dump-dom",
-)
-
-#: Does to everything on a page what a reader may do to it.
-PROD = """\
-<script>
-addEventListener("load", () => {
-  for (const element of document.querySelectorAll("*")) {
-    for (const kind of ["mouseover", "click"]) {
-      element.dispatchEvent(new MouseEvent(kind, {bubbles: true, cancelable: true}));
-    }
-    if (element.focus) element.focus();
-  }
-});
-</script>
-"""
 
 #: Tells, as the title of the page around, what goes beyond the window and cannot be moved into it.
 MEASURE = """\
@@ -69,8 +39,6 @@ addEventListener("load", () => {
 </script>
 """
 
-POLICY = re.compile(r'<meta http-equiv="Content-Security-Policy" content="[^"]*">')
-
 #: Where a text stands on a page that escapes nothing.
 CONTEXTS = (
     "<p>{}</p>",
@@ -78,15 +46,6 @@ CONTEXTS = (
     "<p title='{}'>x</p>",
     '<a href="{}">x</a>',
 )
-
-
-@pytest.fixture(scope="module")
-def chromium() -> str:
-    if CHROMIUM is None:
-        if os.environ.get("CI"):
-            pytest.fail("there is no chromium here; install it, for CI leaves nothing out")
-        pytest.skip("there is no chromium here")
-    return CHROMIUM
 
 
 @contextmanager
@@ -111,21 +70,6 @@ def listening() -> Iterator[tuple[str, list[str]]]:
         yield f"http://127.0.0.1:{server.server_port}", asked
         server.shutdown()
         thread.join()
-
-
-def opened(chromium: str, page: Path, folder: Path) -> str:
-    """Open a page; return what has become of it, as HTML."""
-    command = [chromium, *FLAGS, f"--user-data-dir={folder / 'profile'}", page.as_uri()]
-    done = subprocess.run(command, capture_output=True, timeout=120, check=True)
-    return done.stdout.decode("utf-8", "replace")
-
-
-def without_policy(page: Path, script: str = PROD) -> Path:
-    text, number = POLICY.subn(lambda _: script, page.read_text("utf-8"))
-    assert number == 1
-    bare = page.with_name(f"bare-{page.name}")
-    bare.write_text(text, "utf-8")
-    return bare
 
 
 def parsed(html: str) -> Balanced:
