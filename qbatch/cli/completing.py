@@ -1,4 +1,4 @@
-"""What a shell completes beside verbs, flags and files: points of a run, examples, topics."""
+"""What a shell completes beside verbs, flags and files: points, examples, topics, settings."""
 
 from __future__ import annotations
 
@@ -65,3 +65,25 @@ def complete_topics(
         for name, about in pages().items()
         if name.startswith(incomplete)
     ]
+
+
+def complete_settings(
+    context: click.Context, _: click.Parameter, incomplete: str
+) -> list[CompletionItem]:
+    """Offer what `-S` can set in the manifest that stands before it, and names as values."""
+    from click.shell_completion import CompletionItem
+
+    from qbatch.manifest.settable import settable
+
+    # An option that still waits for its value leaves what stands before it unread.
+    manifest = context.params.get("manifest") or next(iter(context.args), None)
+    if manifest is None:
+        return []
+    try:
+        found = settable(Path(manifest))
+    except SourceErrors:
+        return []
+    path, equals, _value = incomplete.partition("=")
+    values = [f"{path}={value}" for value in found.get(path, ())]
+    shown = values if equals else [f"{each}=" for each in found]
+    return [CompletionItem(each) for each in shown if each.startswith(incomplete)][:MOST]

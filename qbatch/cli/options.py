@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 import click
 
 from qbatch.cli.amounts import Price
+from qbatch.cli.completing import complete_settings
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -24,6 +25,7 @@ overrides_option = click.option(
     "overrides",
     metavar="PATH=VALUE",
     multiple=True,
+    shell_complete=complete_settings,
     help="Set a value of the manifest: a sweep axis or a path (a=1,2,3 sweeps). Repeatable.",
 )
 
