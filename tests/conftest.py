@@ -19,5 +19,6 @@ def surroundings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """What is kept beside runs goes elsewhere than the person's own, and no line is folded."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("QBATCH_STATE_DIR", str(tmp_path_factory.mktemp("state")))
-        patch.delenv("COLUMNS", raising=False)  # by which all talk would be folded
+        for name in ("COLUMNS", "FORCE_COLOR", "QBATCH_REPORT_FORMATS", "QBATCH_FIGURE_STYLE"):
+            patch.delenv(name, raising=False)  # talk would be folded, or look otherwise
         yield

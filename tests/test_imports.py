@@ -53,13 +53,14 @@ LAYERS = {
     "drafts": 0,
     "fragments": 0,
     "calibration": 0,
+    "configuration": 0,
 }
 
 #: Library -> the only parts of qbatch that may import it.
 HOMES = {
     "yaml": {"manifest", "emulators"},  # emulators: fault scripts
-    "pydantic": {"manifest", "snapshot", "providers", "exchange"},
-    "pydantic_core": {"manifest", "snapshot", "providers", "exchange"},
+    "pydantic": {"configuration", "manifest", "snapshot", "providers", "exchange"},
+    "pydantic_core": {"configuration", "manifest", "snapshot", "providers", "exchange"},
     "trio": {"executor", "providers", "emulators"},
     "httpx": {"providers", "emulators", "executor"},
     "jinja2": {"circuit", "report", "difference"},

@@ -8,13 +8,13 @@ a person's mistake never ends in a traceback; the exit code is decided in one pl
 from __future__ import annotations
 
 import gc
-import os
 import sys
 from collections.abc import Sequence
 
 import click
 
 from qbatch import __version__
+from qbatch.cli.configured import begin_configured, see_configured
 from qbatch.cli.error_messages import ErrorMessages
 from qbatch.cli.group import Verbs
 from qbatch.cli.streams import begin_in_utf8, prepare_streams
@@ -40,8 +40,7 @@ def qbatch(context: click.Context) -> None:  # \b is click's word for "keep thes
     qbatch plan bell.yaml           what would run, and why
     qbatch run bell.yaml            run what is missing, write the report
     """  # noqa: D301
-    if os.environ.get("NO_COLOR"):
-        context.color = False
+    see_configured(context.invoked_subcommand)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -51,8 +50,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         gc.set_threshold(MORE_OBJECTS)
     prepare_streams()
     told = ErrorMessages()
-    with told:
-        code = qbatch.main(arguments, prog_name="qbatch", standalone_mode=False)
+    outer = click.Context(qbatch, color=begin_configured())  # of what is told after a verb
+    with outer.scope(), told:
+        code = qbatch.main(arguments, prog_name="qbatch", standalone_mode=False, color=outer.color)
         told.exit_code = code if isinstance(code, int) else 0
         sys.stdout.flush()
     return told.exit_code

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from qbatch.cli.accuracies import wants_more
+from qbatch.cli.configured import report_formats
 from qbatch.cli.exits import Exit, code_of
 from qbatch.cli.progress import Outlet, open_teller
 from qbatch.cli.runs import exit_of_run
@@ -67,7 +68,7 @@ def ask_clouds(
 def _write_report(run: Run) -> list[Path]:
     from qbatch.report import write_report
 
-    return write_report(run)
+    return write_report(run, report_formats(run))
 
 
 def _code(summary: Summary, run: Run, judge: Callable[[Run], Exit]) -> Exit:

@@ -18,6 +18,7 @@ from typing import IO, TYPE_CHECKING, Any, Protocol
 
 import click
 
+from qbatch.cli.configured import is_plain
 from qbatch.cli.tables import wrapped
 
 if TYPE_CHECKING:
@@ -85,7 +86,7 @@ class Outlet:
     def __init__(self, stream: IO[str]) -> None:
         self._stream = stream
         self._is_open = True
-        self._is_plain = not stream.isatty() or bool(os.environ.get("NO_COLOR"))
+        self._is_plain = is_plain(stream)
 
     def say(self, text: str) -> None:
         """Write what a person reads, folded where there is no room."""
@@ -250,7 +251,13 @@ class BarTeller:
         from rich.live import Live
 
         self._stream = stream
-        self._console = Console(file=stream, force_terminal=True, highlight=False, soft_wrap=True)
+        self._console = Console(
+            file=stream,
+            force_terminal=True,
+            no_color=is_plain(stream),
+            highlight=False,
+            soft_wrap=True,
+        )
         self._live = Live(
             console=self._console, refresh_per_second=REDRAWS, vertical_overflow="crop"
         )

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from qbatch.cli.configured import report_formats
 from qbatch.cli.exits import Exit, code_of
 from qbatch.cli.progress import Outlet, open_teller
 from qbatch.cli.runs import exit_of
@@ -76,7 +77,7 @@ def _write_report(done: Rehearsal) -> list[Path]:
     from qbatch.snapshot import Run
 
     with Run(done.folder) as run:
-        return [*write_report(run), done.folder / "rehearsal.json"]
+        return [*write_report(run, report_formats(run)), done.folder / "rehearsal.json"]
 
 
 def _sentences(done: Rehearsal) -> Iterator[str]:

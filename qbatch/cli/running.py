@@ -22,6 +22,7 @@ import click
 
 from qbatch.cli import accuracies
 from qbatch.cli.amounts import Number
+from qbatch.cli.configured import report_formats
 from qbatch.cli.exits import Exit, code_of
 from qbatch.cli.outcome import MOST_POINTS, Outcome, outcome_of
 from qbatch.cli.permits import surroundings_for, surroundings_of
@@ -239,7 +240,7 @@ def _refresh(run: Run) -> None:
 def _write_report(run: Run) -> list[Path]:
     from qbatch.report import write_report
 
-    return write_report(run)
+    return write_report(run, report_formats(run))
 
 
 def _try_report(run: Run) -> tuple[list[Path], ReportError | None]:

@@ -19,6 +19,7 @@ from pydantic import (
     model_validator,
 )
 
+from qbatch.configuration.words import Format
 from qbatch.manifest.columns import (
     RESERVED,
     clashes,
@@ -425,11 +426,7 @@ class Report(Model):
         columns: Further ones of tables: numbers of machines, as in target.t1[3].
     """
 
-    formats: tuple[Literal["md", "html", "csv", "json", "netcdf", "parquet"], ...] = (
-        "md",
-        "html",
-        "csv",
-    )
+    formats: tuple[Format, ...] = ("md", "html", "csv")
     template: LocalPath | None = None
     plots: tuple[Plot, ...] = ()
     labels: Mapping[str, Label] = Field(default_factory=dict)

@@ -34,8 +34,8 @@ class Setting:
 def config(as_json: bool) -> None:
     """Show what is set outside of manifests, and where each value comes from.
 
-    None of it changes a point or its counts. What a manifest may send where is in your
-    configuration file; its first row says which that is.
+    None of it changes a point or its counts. The first row says which your own configuration file
+    is: what a manifest may send where stands there. A project's file has the other keys, too.
     """
     found = list(_settings())
     if as_json:
@@ -51,8 +51,9 @@ def _settings() -> Iterator[Setting]:
     Raises:
         SourceError: The configuration file is wrong.
     """
+    from qbatch.configuration.places import CONFIGURATION, configuration_file
     from qbatch.project import project_root
-    from qbatch.providers.kit.permission import CONFIGURATION, configuration_file, read_permission
+    from qbatch.providers.kit.permission import read_permission
     from qbatch.state import state_folder
 
     file = configuration_file(os.environ)
@@ -66,10 +67,23 @@ def _settings() -> Iterator[Setting]:
         ("manifests.engines", allowed.engines),
     ):
         yield Setting(key, ", ".join(sorted(values)), str(file) if values else "default")
+    yield from _defaults()
     yield Setting("project", str(project_root(Path())), "the current folder")
     yield Setting("state", str(state_folder()), _first_set("QBATCH_STATE_DIR", "XDG_STATE_HOME"))
     for name in ("NO_COLOR", "QBATCH_DEBUG"):
         yield Setting(name, os.environ.get(name, ""), _first_set(name))
+
+
+def _defaults() -> Iterator[Setting]:
+    """Yield what holds where no flag says more, and no manifest."""
+    from qbatch.cli.configured import settings
+    from qbatch.manifest.analysis import Report
+
+    found = settings()
+    formats = found.formats or Report().formats
+    yield Setting("color", found.color, found.source("color"))
+    yield Setting("report.formats", ", ".join(formats), found.source("report.formats"))
+    yield Setting("figure.style", found.style, found.source("figure.style"))
 
 
 def _first_set(*names: str) -> str:

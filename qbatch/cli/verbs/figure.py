@@ -6,8 +6,10 @@ from pathlib import Path
 
 import click
 
+from qbatch.cli.configured import settings
 from qbatch.cli.options import out_option, run_argument
 from qbatch.cli.tables import say, tell
+from qbatch.configuration.words import STYLES
 
 
 @click.command()
@@ -29,10 +31,8 @@ from qbatch.cli.tables import say, tell
 @click.option("--yscale", type=click.Choice(["linear", "log"]), help="Of the y axis.")
 @click.option(
     "--style",
-    type=click.Choice(["aps", "ieee", "nature"]),
-    default="aps",
-    show_default=True,
-    help="Widths and type as the journal wants them.",
+    type=click.Choice(STYLES),
+    help="Widths and type as the journal wants them; aps, or what your configuration says.",
 )
 @click.option("--wide", is_flag=True, help="Over both columns.")
 @out_option
@@ -46,7 +46,7 @@ def figure(
     facet: str | None,
     xscale: str | None,
     yscale: str | None,
-    style: str,
+    style: str | None,
     wide: bool,
     out: Path | None,
 ) -> None:
@@ -59,8 +59,8 @@ def figure(
     """  # noqa: D301  (\b is click's word for "keep these lines")
     from qbatch.cli.files import named_by_person
     from qbatch.cli.runs import open_analysed
+    from qbatch.report import paper
     from qbatch.report.one_figure import asked_for, of_report
-    from qbatch.report.paper import STYLES, save_for_paper
 
     words = {"x": x, "y": y, "color": color, "facet": facet}
     asked = {**words, "xscale": xscale, "yscale": yscale}
@@ -69,7 +69,8 @@ def figure(
         raise click.UsageError("-n is a figure of the report; -x, -y and the others make another")
     opened = open_analysed(run, out)
     series = asked_for(opened, asked) if is_own else of_report(opened, number)
+    journal = paper.STYLES[style or settings().style]
     with named_by_person():
-        caption = save_for_paper(opened, series, output, STYLES[style], is_wide=wide)
+        caption = paper.save_for_paper(opened, series, output, journal, is_wide=wide)
     say(caption)
     tell(f"wrote {output}")

@@ -51,6 +51,7 @@ def _list(pages: dict[str, str]) -> None:
 
 def _show(text: str) -> None:
     """Show Markdown: set for a terminal, as it is for anything else."""
+    from qbatch.cli.configured import is_plain
     from qbatch.cli.topics import plain
 
     if not sys.stdout.isatty():
@@ -59,4 +60,4 @@ def _show(text: str) -> None:
     from rich.console import Console
     from rich.markdown import Markdown
 
-    Console(file=sys.stdout).print(Markdown(plain(text)))
+    Console(file=sys.stdout, no_color=is_plain(sys.stdout)).print(Markdown(plain(text)))

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import click
 
+from qbatch.cli.configured import report_formats
 from qbatch.cli.options import out_option, run_argument
-
-_FORMATS = ("md", "html", "csv", "json", "netcdf", "parquet")
+from qbatch.configuration.words import FORMATS
 
 
 @click.command()
@@ -17,9 +17,9 @@ _FORMATS = ("md", "html", "csv", "json", "netcdf", "parquet")
     "-f",
     "--format",
     "formats",
-    type=click.Choice(_FORMATS),
+    type=click.Choice(FORMATS),
     multiple=True,
-    help="Write this, not what the manifest asks for. Repeatable.",
+    help="Write this, not what the manifest or your configuration asks for. Repeatable.",
 )
 @click.option(
     "--to",
@@ -41,6 +41,6 @@ def report(run: Path, formats: tuple[str, ...], to: Path | None, out: Path | Non
 
     opened = open_analysed(run, out)
     with named_by_person() if to else nullcontext():
-        written = write_report(opened, formats or None, to)
+        written = write_report(opened, formats or report_formats(opened), to)
     for path in written:
         click.echo(path)

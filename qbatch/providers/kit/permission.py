@@ -20,16 +20,12 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from qbatch.errors import Elsewhere, NotAllowed, Place, SourceError
+from qbatch.configuration.files import read_own
+from qbatch.configuration.places import configuration_file
+from qbatch.errors import Elsewhere, NotAllowed
 
 if TYPE_CHECKING:
     import httpx
-
-#: Names a configuration file other than the user's own.
-CONFIGURATION = "QBATCH_CONFIG"
-
-#: Keys of its table ``[manifests]``.
-_KEYS = ("credentials", "engines", "hosts")
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,63 +66,25 @@ class Permission:
         return replace(self, hosts=self.hosts | {host})
 
 
-def configuration_file(environ: Mapping[str, str]) -> Path:
-    """Return where the person's own configuration is, whether there is one or not.
-
-    >>> configuration_file({"XDG_CONFIG_HOME": "/home/me/etc"})
-    PosixPath('/home/me/etc/qbatch/config.toml')
-    """
-    if own := environ.get(CONFIGURATION):
-        return Path(own)
-    users = environ.get("XDG_CONFIG_HOME")
-    return (Path(users) if users else Path.home() / ".config") / "qbatch" / "config.toml"
-
-
 def read_permission(environ: Mapping[str, str], *, is_trusted: bool = False) -> Permission:
     """Read what the person's configuration allows; nothing where there is none.
 
     Raises:
-        SourceError: It cannot be read, or says what is not understood.
+        SourceError: It cannot be read, or has one mistake.
+        SourceErrors: It has several.
     """
     path = configuration_file(environ)
-    allowed = _read_allowed(path)
+    own = read_own(environ)
+    if own is None:
+        return Permission(is_trusted=is_trusted, file=path)
+    allowed = own.manifests
     return Permission(
-        frozenset(host.lower().strip(".") for host in allowed["hosts"]),
-        frozenset(map(_normal, allowed["credentials"])),
-        frozenset(allowed["engines"]),
+        frozenset(allowed.hosts),
+        frozenset(map(_normal, allowed.credentials)),
+        frozenset(allowed.engines),
         is_trusted,
         path,
     )
-
-
-def _read_allowed(path: Path) -> dict[str, list[str]]:
-    import tomllib
-
-    place = Place(str(path))
-    try:
-        read = tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        if path.is_symlink():
-            raise SourceError(place, "leads to a file that is not there") from None
-        return {key: [] for key in _KEYS}
-    except (OSError, ValueError) as error:  # TOML's errors say the line
-        raise SourceError(place, f"cannot be read: {error}") from error
-    table = read.get("manifests", {})
-    if not isinstance(table, dict):
-        raise SourceError(place, "manifests: write a table, [manifests]")
-    if unknown := [*(read.keys() - {"manifests"}), *(set(table) - set(_KEYS))]:
-        raise SourceError(
-            place, f"unknown key {min(unknown)!r}; known are [manifests] with {', '.join(_KEYS)}"
-        )
-    for key in _KEYS:
-        value = table.get(key, [])
-        if not isinstance(value, list) or not all(isinstance(one, str) for one in value):
-            raise SourceError(place, f"manifests.{key}: write a list of texts")
-        if key == "hosts" and (wrong := [one for one in value if set(one) & set("/:@* ")]):
-            raise SourceError(
-                place, f"manifests.hosts: {wrong[0]!r} is no host; write a name as lab.example"
-            )
-    return {key: list(table.get(key, [])) for key in _KEYS}
 
 
 def _normal(pointer: str) -> str:
