@@ -65,6 +65,7 @@ _OF_ROOM = {
     "cli.verbs.emulate": "clouds",
     "cli.verbs.explain": "exit-codes",
     "cli.verbs.resolve": "reliability",
+    "configuration": "configuration",
     "difference": "comparing",
     "exchange": "extending",
     "executor": "reliability",
