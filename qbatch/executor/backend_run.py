@@ -121,7 +121,9 @@ class BackendRun:
     stirred: trio.Event = field(default_factory=trio.Event, init=False)
     some_late: trio.Event = field(default_factory=trio.Event, init=False)
     has_fed: bool = field(default=False, init=False)
-    on_ran: Callable[[ActiveJob, Sequence[str]], None] = field(default=_nobody, init=False)
+    on_ran: Callable[[ActiveJob, Sequence[str]], None] = field(
+        default_factory=lambda: _nobody, init=False
+    )
     _words: QueueWords = field(default_factory=QueueWords, init=False)
     _is_out_of_reach: bool = field(default=False, init=False)
     _turned_away: int = field(default=0, init=False)
