@@ -22,6 +22,7 @@ from qbatch.providers.contract import (
     Quotes,
     Recalls,
     Repeats,
+    TellsCalibration,
     Translates,
 )
 from qbatch.providers.listing import Lists
@@ -271,6 +272,13 @@ class _GettingReady(_Several):
                 await driver.get_ready()
 
 
+class _Calibrated(_Several):
+    async def read_calibration(self) -> Any:
+        """Read the machine's, which is one for all settings."""
+        driver: Any = next(iter(self._drivers.values()))
+        return await driver.read_calibration()
+
+
 class _Listing(_Several):
     def jobs_at_cloud(self) -> JobsAtCloud:
         """Return the jobs of the account, which is one for all settings."""
@@ -289,6 +297,7 @@ OFFERED: Mapping[type[Any], type[_Several]] = {
     Forsakes: _Forsaking,
     GetsReady: _GettingReady,
     Lists: _Listing,
+    TellsCalibration: _Calibrated,
 }
 
 

@@ -200,7 +200,7 @@ def optional() -> list[Any]:
     """Every protocol that a driver may have beside `Driver`, and that is about a batch."""
     found = [each for each in vars(contract).values() if getattr(each, "_is_protocol", False)]
     found = [each for each in found if getattr(each, "_is_runtime_protocol", False)]
-    return [each for each in found if each is not contract.GetsReady]
+    return [each for each in found if each not in (contract.GetsReady, contract.TellsCalibration)]
 
 
 @pytest.mark.parametrize("protocol", optional(), ids=lambda each: each.__name__)
@@ -238,6 +238,18 @@ def test_all_get_ready() -> None:
     assert isinstance(driver, contract.GetsReady)
     trio.run(driver.get_ready)
     assert [one.asked for one in made.values()] == [[("ready", None)]] * len(made)
+
+
+def test_the_calibration_is_that_of_the_machine() -> None:
+    async def read_calibration(self: Fake) -> Any:
+        self.asked.append(("calibration", None))
+        return {"t1": [1e-4]}
+
+    assert not isinstance(opened()[0], contract.TellsCalibration)
+    driver, made = opened(type("Telling", (Fake,), {"read_calibration": read_calibration}))
+    assert isinstance(driver, contract.TellsCalibration)
+    assert trio.run(driver.read_calibration) == {"t1": [1e-4]}
+    assert sum(len(one.asked) for one in made.values()) == 1
 
 
 def test_all_are_closed_even_if_one_cannot_be() -> None:
