@@ -7,10 +7,12 @@ a result that were lost, cut, or fetched for the wrong point is seen at once.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
+
+from qbatch.snapshot import PointResult
 
 SHOTS = 100
 
@@ -90,6 +92,19 @@ class Experiment:
     def references(self) -> int:
         """How many there are: one before each stretch of points, and one after the last."""
         return math.ceil(self.points / self.every) + 1 if self.every else 0
+
+    def missing(self, jobs: Collection[PointResult]) -> int:
+        """How many jobs a run folder with these lacks; negative: it has more than there are."""
+        return self.jobs - len(jobs)
+
+    def shots_of(self, job: PointResult) -> int:
+        """How many shots a job buys."""
+        return job.bought if self.pieces > 1 else self.shots
+
+    def amiss(self, parameters: Mapping[str, Any], counts: Mapping[str, int], shots: int) -> str:
+        """Return what so many shots can give, if these counts are not that; else ""."""
+        wanted = {expected(parameters): shots}
+        return "" if counts == wanted else str(wanted)
 
     def write(self, folder: Path) -> None:
         """Write manifest and circuit into `folder`."""

@@ -2,7 +2,9 @@
 
 ``python -m tests.crash.hosting PORTS RATE EPOCH`` prints one line of JSON: the origins. Beside what
 every emulation answers, ``PUT /-/anew`` replaces the emulation behind a port by a fresh one, so
-that each case has clouds, and a ledger, to itself. The process ends when its input does.
+that each case has clouds, and a ledger, to itself; ``GET /-/measured`` tells of each accepted job
+how many shots were asked for and, once it is completed, what was measured, from the cloud's own
+simulation and no answer of its API. The process ends when its input does.
 """
 
 from __future__ import annotations
@@ -47,7 +49,21 @@ class Place:
         self.emulation.world.simulator = self._simulator  # solved circuits are kept
         self.world = self.emulation.world
 
+    def measured(self) -> dict[str, Any]:
+        """Job's id -> shots, and outcome -> count; of a job of several programs no counts."""
+        found = {}
+        for job in self.world.ledger._jobs:
+            samples = getattr(job, "samples", None) or [job.sample]  # Scaleway's have a list
+            is_told = job.stage == "completed" and len(samples) == 1 and samples[0] is not None
+            found[job.id] = {"shots": job.shots, "counts": samples[0].counts if is_told else None}
+        return found
+
     async def app(self, scope: Any, receive: Any, send: Any) -> None:
+        if scope.get("path") == "/-/measured":
+            body = json.dumps(self.measured()).encode()
+            await send({"type": "http.response.start", "status": 200, "headers": []})
+            await send({"type": "http.response.body", "body": body})
+            return
         if scope.get("path") != "/-/anew":
             await self.emulation.app(scope, receive, send)
             return

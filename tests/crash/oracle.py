@@ -20,7 +20,7 @@ from qbatch.errors import SnapshotError
 from qbatch.job import JobState
 from qbatch.snapshot import PointResult, Run
 from qbatch.snapshot.doubles import read_doubles
-from tests.crash.experiments import Experiment, expected
+from tests.crash.experiments import Experiment
 from tests.crash.money import compare, split_doubles
 
 #: States of the ledger after which a point may be bought again.
@@ -79,18 +79,17 @@ def judge(
         ordered, beside = split_doubles(ledger, read_doubles(run.meta))
         verdict.noticed = len(beside)
         bought, strangers = _sorted_by_point(folder, experiment.cloud, run.meta["run_id"], ordered)
-        if len(jobs) != experiment.jobs:
-            verdict.lost += experiment.jobs - len(jobs)
+        if missing := experiment.missing(jobs.values()):
+            verdict.lost += missing
             verdict.words.append(f"the run folder has {len(jobs)} points")
         for entry in strangers:
             verdict.twice += 1
             verdict.words.append(f"bought without an intent that tells of it: {entry}")
         for id_, job in jobs.items():
-            shots = job.bought if experiment.pieces > 1 else experiment.shots
-            _judge_job(verdict, job, shots, bought[id_], allowed)
+            _judge_job(verdict, job, experiment, bought[id_], allowed)
         for point in run:
             if point.pieces and point.state is JobState.COMPLETED:
-                _judge_counts(verdict, point, experiment.shots)
+                _judge_counts(verdict, point, experiment, experiment.shots)
         wrong_sums = compare(run, ledger)
         verdict.off += len(wrong_sums)
         verdict.words += wrong_sums
@@ -100,7 +99,7 @@ def judge(
 def _judge_job(
     verdict: Verdict,
     point: PointResult,
-    shots: int,
+    experiment: Experiment,
     entries: Sequence[Mapping[str, Any]],
     allowed: set[str],
 ) -> None:
@@ -123,28 +122,30 @@ def _judge_job(
         verdict.unexplained += 1
         verdict.words.append(f"{told}, without a reason")
     if point.state is JobState.COMPLETED:
-        _judge_result(verdict, point, shots, live)
+        _judge_result(verdict, point, experiment, live)
     elif point.state is not JobState.HELD and any(one["state"] == "completed" for one in live):
         verdict.lost += 1
         verdict.words.append(f"{told}, but the cloud completed it")
 
 
 def _judge_result(
-    verdict: Verdict, point: PointResult, shots: int, live: Sequence[Mapping[str, Any]]
+    verdict: Verdict,
+    point: PointResult,
+    experiment: Experiment,
+    live: Sequence[Mapping[str, Any]],
 ) -> None:
-    _judge_counts(verdict, point, shots)
+    _judge_counts(verdict, point, experiment, experiment.shots_of(point))
     if point.job.provider_job_id not in [entry["id"] for entry in live]:
         verdict.wrong += 1
         verdict.words.append(f"{point.name} is completed as {point.job.provider_job_id}, not as")
         verdict.words.extend(f"  {entry}" for entry in live)
 
 
-def _judge_counts(verdict: Verdict, point: PointResult, shots: int) -> None:
-    counts = point.counts
-    wanted = {expected(point.parameters): shots}
-    if counts is None or counts.to_dict() != wanted:
+def _judge_counts(verdict: Verdict, point: PointResult, experiment: Experiment, shots: int) -> None:
+    found = None if point.counts is None else point.counts.to_dict()
+    wanted = experiment.amiss(point.parameters, found or {}, shots)
+    if wanted:
         verdict.wrong += 1
-        found = None if counts is None else counts.to_dict()
         verdict.words.append(f"{point.name} has {found} instead of {wanted}")
 
 
@@ -210,9 +211,10 @@ def entries_of(
 
 
 def held_points(folder: Path) -> list[str]:
-    """Return the ids of held points, or of those of their jobs that are held."""
+    """Return the ids of held points, or of those of their jobs that are held, each once."""
     with Run(folder) as run:
-        return [job.job.id for job in all_jobs(run) if job.state is JobState.HELD]
+        held = (job.job.id for job in all_jobs(run) if job.state is JobState.HELD)
+        return list(dict.fromkeys(held))
 
 
 def all_jobs(run: Run) -> list[PointResult]:

@@ -91,6 +91,11 @@ class Place:
         found: list[dict[str, Any]] = self._client.get("/-/ledger").json()
         return found
 
+    def measured(self) -> dict[str, dict[str, Any]]:
+        """Cloud's id of a job -> ``shots``, and ``counts`` by outcome; see `hosting`."""
+        found: dict[str, dict[str, Any]] = self._client.get("/-/measured").json()
+        return found
+
 
 @cache
 def environ_of(cloud: str, origin: str) -> Mapping[str, str]:
