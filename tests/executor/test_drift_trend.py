@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -39,6 +40,8 @@ CALLED = {
 GUIDE = Path(qbatch.__file__).parent / "guide" / "drift.md"
 
 POINTS, SHOTS, EACH = 24, 500, 0.004
+
+pytestmark = pytest.mark.usefixtures("tasks_in_order")
 
 
 def drifting() -> Course:
@@ -79,13 +82,21 @@ def test_so_it_is_on_the_other_clouds(tmp_path: Path, backend: str) -> None:
     _check(tmp_path, backend)
 
 
+def _row(cloud: str) -> list[str]:
+    """The figures of a cloud in the table of the guide."""
+    (line,) = (each for each in GUIDE.read_text("utf-8").splitlines() if f"| {cloud} |" in each)
+    return re.findall(r"-?\d\.\d+", line)
+
+
 def _check(folder: Path, backend: str) -> None:
     drift = EACH * (POINTS - 1)
     false, error = trend(folder, backend, "as-written")
-    assert false == pytest.approx(drift, abs=0.02)
+    assert false == pytest.approx(drift, abs=4 * 0.008)  # what 500 shots at each angle let it stray
     assert false > 8 * error
     rest, error = trend(folder, backend, "interleave")
-    row = f"| {CALLED[backend]} | {false:.3f} | {rest:.3f} ± {error:.3f} |"
-    assert row in GUIDE.read_text("utf-8")  # the page's table is what comes out
+    told = [float(number) for number in _row(CALLED[backend])]
+    assert told == pytest.approx(
+        [false, rest, error], abs=4 * 0.008
+    )  # IBM's draws differ each time
     assert abs(rest) < 3 * error
     assert abs(rest) < drift / 3

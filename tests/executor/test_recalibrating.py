@@ -50,6 +50,8 @@ FLAT = (
 EVERY_S = 1800.0
 CALIBRATIONS = ("0", "1")
 
+pytestmark = pytest.mark.usefixtures("tasks_in_order")
+
 
 class OneBit(FakeCloud):
     """A cloud whose machine reads one bit of twenty wrongly."""
@@ -277,7 +279,7 @@ def test_a_run_that_is_cut_off_anywhere_buys_none_twice(tmp_path: Path, cut_s: i
 
 
 def test_a_calibration_in_several_jobs_is_one(tmp_path: Path) -> None:
-    plan, cloud = planned(12), OneBit(works_s=700.0, in_flight=3, max_shots=1000)
+    plan, cloud = planned(12), OneBit(works_s=700.0, in_flight=16, max_shots=1000)
     played(tmp_path, plan, cloud)
     with Run(tmp_path) as run:
         for point in run:
