@@ -92,7 +92,7 @@ def test_its_options_are_checked_at_their_line_and_stand_in_the_schema(
     assert "m.yaml:16:29: 12 is too large; write 9 or less" in told.stderr
     schema = json.loads(qbatch(installed, tmp_path, "schema").stdout)
     options = schema["$defs"]["toy-cloud-options"]["properties"]
-    assert options["machine"]["enum"] == ["tin", "wood"]
+    assert options["machine"]["enum"] == ["tin", "wood", None]  # none: takes out a base's
     assert options["priority"]["description"] == "From 1, which waits longest, to 9."
 
 
