@@ -22,7 +22,7 @@ from qbatch.executor.retry import Retry
 from qbatch.executor.steps import Steps, moves_in_words
 from qbatch.executor.stop import Stop
 from qbatch.executor.tally import Tally
-from qbatch.executor.waits import OpenWait, Waits
+from qbatch.executor.waits import Cause, OpenWait, Waits
 from qbatch.job import Job, JobState
 from qbatch.plan.pricing.limits import Limit, Rates
 from qbatch.purchase import ENDED
@@ -127,6 +127,19 @@ class Engine:
         if self.settings.is_inline:
             return work()
         return await trio.to_thread.run_sync(work)
+
+    async def take_slots(self, backend: BackendRun) -> None:
+        """Wait until the backend and the run take one more composite job; both count it, or none.
+
+        Raises:
+            trio.Cancelled: Nothing is counted.
+        """
+        await backend.slots.take(backend.waits, backend.limited_by)
+        try:
+            await self.slots.take(backend.waits, Cause.RUN_LIMIT)
+        except trio.Cancelled:
+            backend.slots.free()
+            raise
 
     async def ask_more(self, excess: Excess) -> bool:
         """Ask the person whether to raise a limit; once nothing was allowed, not again."""

@@ -11,11 +11,8 @@ from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
-import trio
-
 from qbatch.executor.active import ActiveJob
 from qbatch.executor.engine import WANTED, Engine
-from qbatch.executor.waits import Cause
 from qbatch.plan import Piece, Plan, SweepPoint
 from qbatch.purchase import ENDED
 from qbatch.snapshot import JobRow, StoredPart, StoredPoint
@@ -88,12 +85,7 @@ async def feed(
         for active in ready:
             if backend.over_budget:
                 return
-            await backend.slots.take(backend.waits, backend.limited_by)
-            try:
-                await engine.slots.take(backend.waits, Cause.RUN_LIMIT)
-            except trio.Cancelled:
-                backend.slots.free()
-                raise
+            await engine.take_slots(backend)
             yield active
 
 

@@ -17,7 +17,6 @@ import trio
 
 from qbatch.executor.active import ActiveJob
 from qbatch.executor.resume import sweep_point
-from qbatch.executor.waits import Cause
 from qbatch.job import JobState
 from qbatch.plan.aging import calibrations_by_setting, longest_age_s
 from qbatch.plan.packing import Piece, packed
@@ -116,12 +115,7 @@ class Recalibrating:
             found = await engine.offload(partial(self._packed, wanted.keys()))
         for active in found:
             engine.expect(backend.name, len(active.rows))
-            await backend.slots.take(backend.waits, backend.limited_by)
-            try:
-                await engine.slots.take(backend.waits, Cause.RUN_LIMIT)
-            except trio.Cancelled:
-                backend.slots.free()
-                raise
+            await engine.take_slots(backend)
             self._drive(active)
 
     def _due(self, rows: Sequence[int], ahead_s: float) -> Mapping[str, int]:
