@@ -418,7 +418,8 @@ class _Execution:
             nursery.start_soon(self._drive, lifecycle, backend, active)
 
         made = Recalibrating(self._engine, self._plan, self._aging, backend, nursery, drive)
-        backend.on_ran = made.moved
+        if self._aging.by_setting:
+            backend.on_ran = made.moved
         return made
 
     def _start(self, nursery: trio.Nursery, backend: BackendRun, active: ActiveJob) -> None:
