@@ -26,6 +26,7 @@ class CodeFunction:
     Attributes:
         path: Its file.
         parameters: Name -> parameter, in order.
+        needed: Names of those that have no default, in order.
         line: Where it is defined in the file, if known.
 
     Args:
@@ -46,6 +47,9 @@ class CodeFunction:
         self._name = name
         self._function = self._load() if function is None else function
         self.parameters = self._parameters()
+        self.needed = tuple(
+            name for name, one in self.parameters.items() if one.default is Parameter.empty
+        )
         self.line = self._definition().line
 
     @property

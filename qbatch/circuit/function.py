@@ -7,7 +7,6 @@ text. What goes wrong in it: see `code`.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from inspect import Parameter
 from pathlib import Path
 
 from qbatch.circuit.code import CodeFunction
@@ -26,9 +25,7 @@ class CircuitFunction(CodeFunction):
     def __init__(self, path: Path, file: str, name: str) -> None:
         super().__init__(path, file, name)
         self.arguments = frozenset(self.parameters)
-        self.optional = frozenset(
-            name for name, p in self.parameters.items() if p.default is not Parameter.empty
-        )
+        self.optional = self.arguments.difference(self.needed)
 
     def render(self, values: Mapping[str, object]) -> str:
         """Call the function and return its circuit as OpenQASM.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any
@@ -87,6 +88,27 @@ def load_taking(
         said = f"'with' gives {stray[0]!r}, which is no argument {has}"
         raise CircuitError(place, f"{said}{did_you_mean(stray[0], known)}")
     return found
+
+
+def call_for(what: str, function: CodeFunction, given: Mapping[str, Any]) -> Any:
+    """Call a function by the names of its arguments.
+
+    Raises:
+        CircuitError: At the line where it failed; `what` is said with it.
+    """
+    try:
+        return function.call(**given)
+    except CircuitError as error:
+        said = f"{error.problem} ({what})"
+        raise CircuitError(error.place, said, excerpt=error.excerpt) from error
+
+
+def digest_of(file: Path) -> str:
+    """Return the SHA-256 of a file as it is now; "" where it is not to be had."""
+    try:
+        return sha256(file.read_bytes()).hexdigest()
+    except OSError:
+        return ""
 
 
 def canonical(values: Mapping[str, Any]) -> str:

@@ -8,8 +8,6 @@ again, it only makes other numbers of the counts that are there.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from hashlib import sha256
-from inspect import Parameter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -29,7 +27,7 @@ from qbatch.manifest.fields import (
     unknown,
     wrong,
 )
-from qbatch.manifest.functions import ONE_AT_A_TIME, Home, load_function, named_function
+from qbatch.manifest.functions import ONE_AT_A_TIME, Home, digest_of, load_function, named_function
 from qbatch.manifest.sweep import AnySweepWhere
 from qbatch.notation import did_you_mean, listed
 
@@ -205,10 +203,7 @@ class OwnAnalysis(Model):
     def sha256(self) -> str:
         """Return the SHA-256 of its file as it is now; "" where that is not to be had."""
         path = self._file()
-        try:
-            return "" if path is None else sha256(path.read_bytes()).hexdigest()
-        except OSError:
-            return ""
+        return "" if path is None else digest_of(path)
 
     def _file(self) -> Path | None:
         if self.python is not None:
@@ -246,10 +241,6 @@ def _check_arguments(
         hint = did_you_mean(unknown[0], rest)
         said = f"'with' gives {unknown[0]!r}, which is no argument ({known}){hint}"
         raise CircuitError(place, said)
-    needed = [
-        name
-        for name in rest
-        if function.parameters[name].default is Parameter.empty and name not in (*given, "level")
-    ]
+    needed = [name for name in rest if name in function.needed and name not in (*given, "level")]
     if needed:
         raise CircuitError(place, f"the function needs {listed(needed)}; write with: {{…}}")

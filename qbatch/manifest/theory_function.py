@@ -13,8 +13,6 @@ import json
 import math
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
-from hashlib import sha256
-from inspect import Parameter
 from numbers import Real
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,7 +24,9 @@ from qbatch.manifest.fields import Model, Swept, Text
 from qbatch.manifest.functions import (
     ONE_AT_A_TIME,
     Home,
+    call_for,
     canonical,
+    digest_of,
     load_taking,
     named_function,
 )
@@ -164,13 +164,7 @@ class TheoryFunction:
 
     def lacks(self, values: Mapping[str, Value]) -> list[str]:
         """Return the arguments that a point does not give it."""
-        parameters = {} if self._function is None else self._function.parameters
-        given = self._given(values)
-        return [
-            name
-            for name, one in parameters.items()
-            if one.default is Parameter.empty and name not in given
-        ]
+        return [] if self._function is None else _missing(self._function, self._given(values))
 
     def at(self, values: Mapping[str, Any]) -> Floats:
         """Return what it says where axes and fitted parameters have these values.
@@ -267,20 +261,11 @@ class TheoryFunction:
         self.open(self._place or Place(f"theory of {self.name!r}"))
         function = self._function
         assert function is not None
-        missing = [
-            name
-            for name, one in function.parameters.items()
-            if one.default is Parameter.empty and name not in given
-        ]
         shown = ", ".join(f"{name}={value}" for name, value in given.items())
         called = f"{self.source}({shortened(shown, 100)})"
-        if missing:
+        if missing := _missing(function, given):
             raise CircuitError(function.place, f"{called} needs {listed(missing)}")
-        try:
-            said = function.call(**given)
-        except CircuitError as error:
-            told = f"{error.problem} (theory of {self.name!r}, {called})"
-            raise CircuitError(error.place, told, excerpt=error.excerpt) from error
+        said = call_for(f"theory of {self.name!r}, {called}", function, given)
         if said is not None and (not isinstance(said, Real) or isinstance(said, bool)):
             told = f"{called} returned a {type(said).__name__}; return a number, or None"
             raise CircuitError(function.place, f"{told} where theory says nothing")
@@ -324,7 +309,8 @@ class TheoryFunction:
 
     def _sha256(self) -> str:
         file, _, _ = self.source.rpartition(":")
-        try:
-            return sha256((self._home.folder / file).read_bytes()).hexdigest()
-        except OSError:
-            return ""
+        return digest_of(self._home.folder / file)
+
+
+def _missing(function: CodeFunction, given: Mapping[str, Any]) -> list[str]:
+    return [name for name in function.needed if name not in given]

@@ -15,7 +15,6 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from inspect import Parameter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +25,7 @@ from qbatch.manifest.fields import Model, Swept, Text, amiss, known_to
 from qbatch.manifest.functions import (
     ONE_AT_A_TIME,
     Home,
+    call_for,
     canonical,
     load_taking,
     named_function,
@@ -238,18 +238,15 @@ class VaryingSum:
         given = self._given(values)
         self._check_given(given, place)
         try:
-            return text_of_returned(self._function.call(**given))
-        except CircuitError as error:
-            said = f"{error.problem} (observable {self.name!r}, {self.told(values)})"
-            raise CircuitError(error.place, said, excerpt=error.excerpt) from error
+            what = f"observable {self.name!r}, {self.told(values)}"
+            return text_of_returned(call_for(what, self._function, given))
         except ValueError as error:
             said = f"{self.told(values)} returned no Hamiltonian: {error}"
             raise CircuitError(self._function.place, said) from error
 
     def _check_given(self, given: Mapping[str, Value], place: Place) -> None:
         assert self._function is not None
-        parameters = self._function.parameters.items()
-        missing = [n for n, p in parameters if p.default is Parameter.empty and n not in given]
+        missing = [name for name in self._function.needed if name not in given]
         if stray := sorted(_OF_NONE.intersection(missing)):
             said = f"{self.source} takes {stray[0]!r}, of which no observable is made"
             raise CircuitError(place, f"{said}; rename it, and give it by with: {{…}}")
