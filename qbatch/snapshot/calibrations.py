@@ -47,7 +47,7 @@ class Folder(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Calibrated:
+class MachineCalibration:
     """One calibration of one machine.
 
     Attributes:
@@ -165,7 +165,7 @@ class Calibrations:
         digests = {each.digest: None for each in self if backend in (None, each.backend)}
         return {column: None for digest in digests for column in self.values(digest)}
 
-    def __iter__(self) -> Iterator[Calibrated]:
+    def __iter__(self) -> Iterator[MachineCalibration]:
         """Yield each machine's calibrations, in the order of time where that is known."""
         sure: Counter[tuple[str, str]] = Counter()
         unsure: Counter[tuple[str, str]] = Counter()
@@ -181,7 +181,7 @@ class Calibrations:
             met.setdefault(key, None)
         for key, span in met.items():
             read = (None, None) if span is None else (_instant(span[0]), _instant(span[1]))
-            yield Calibrated(key[0], key[1], read[0], read[1], sure[key], unsure[key])
+            yield MachineCalibration(key[0], key[1], read[0], read[1], sure[key], unsure[key])
 
 
 def _instant(at: float) -> datetime:
