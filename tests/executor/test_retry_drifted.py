@@ -72,6 +72,14 @@ def seen(folder: Path) -> ToBuyAgain:
         return to_buy_again(run)
 
 
+def retried_beside_a_copy(clouds: Clouds, folder: Path) -> None:
+    """Buy again what drifted of a run, of which a copy has it still: ``run`` and ``copy``."""
+    clouds.set_faults(switches={"oqc": {"noise": BAD}})
+    buy(clouds, folder / "run")
+    shutil.copytree(folder / "run", folder / "copy")
+    buy(clouds, folder / "run", seen(folder / "run"))
+
+
 def test_only_what_ran_in_the_bad_stretch_is_bought_again_and_the_old_is_kept(
     clouds: Clouds, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -150,10 +158,7 @@ def test_a_run_that_is_cut_off_once_they_are_aside_buys_them_with_the_rest(
 def test_what_a_run_set_aside_is_not_taken_from_a_copy_of_it_either(
     clouds: Clouds, tmp_path: Path
 ) -> None:
-    clouds.set_faults(switches={"oqc": {"noise": BAD}})
-    buy(clouds, tmp_path / "run")
-    shutil.copytree(tmp_path / "run", tmp_path / "copy")
-    buy(clouds, tmp_path / "run", seen(tmp_path / "run"))
+    retried_beside_a_copy(clouds, tmp_path)
     with Run(tmp_path / "run") as run:
         good = {point.id: point.counts for point in run}
         write_archive(run, tmp_path / "run.zip")
@@ -173,10 +178,7 @@ def test_what_a_run_set_aside_is_not_taken_from_a_copy_of_it_either(
 def test_folders_that_are_merged_count_what_was_bought_again_once_and_each_purchase(
     clouds: Clouds, tmp_path: Path
 ) -> None:
-    clouds.set_faults(switches={"oqc": {"noise": BAD}})
-    buy(clouds, tmp_path / "run")
-    shutil.copytree(tmp_path / "run", tmp_path / "copy")
-    buy(clouds, tmp_path / "run", seen(tmp_path / "run"))
+    retried_beside_a_copy(clouds, tmp_path)
     for number, order in enumerate((("run", "copy"), ("copy", "run"))):
         copies = [shutil.copytree(tmp_path / one, tmp_path / f"{number}{one}") for one in order]
         merge(copies, tmp_path / f"merged{number}")
