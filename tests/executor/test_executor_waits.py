@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -22,6 +23,8 @@ from qbatch.executor import (
     Stop,
     Waiting,
 )
+from qbatch.executor.engine import Engine
+from qbatch.executor.pace import Slots
 from qbatch.executor.waits import Waits
 from qbatch.job import JobState
 from qbatch.providers import Rate, Taken
@@ -333,3 +336,18 @@ def test_what_a_killed_run_told_is_believed_by_nobody(tmp_path: Path) -> None:
 def error_of(folder: Path) -> str:
     with Run(folder) as run:
         return next(point.job.error for point in run if point.job.error)
+
+
+def test_who_no_longer_waits_for_a_place_of_the_run_leaves_that_of_the_backend() -> None:
+    async def wait() -> tuple[int, int]:
+        run = SimpleNamespace(slots=Slots(1))
+        backend = SimpleNamespace(
+            slots=Slots(5), waits=Waits(trio.current_time), limited_by=Cause.TARGET_LIMIT
+        )
+        await Engine.take_slots(run, backend)  # type: ignore[arg-type]
+        with trio.move_on_after(1.0) as scope:
+            await Engine.take_slots(run, backend)  # type: ignore[arg-type]
+        assert scope.cancelled_caught
+        return run.slots.taken, backend.slots.taken
+
+    assert trio.run(wait, clock=trio.testing.MockClock(autojump_threshold=0)) == (1, 1)
