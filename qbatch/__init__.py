@@ -12,6 +12,7 @@ from qbatch.lazy import names_of
 
 if TYPE_CHECKING:
     from qbatch.api.comparing import Difference, diff
+    from qbatch.api.deciding import decide
     from qbatch.api.running import offer, run, run_async
     from qbatch.api.runs import Run, open_run
     from qbatch.api.status import Status, status
@@ -23,7 +24,9 @@ if TYPE_CHECKING:
         QbatchError,
         SourceErrors,
     )
-    from qbatch.manifest import Manifest, load_manifest, sweep
+    from qbatch.fit_models import FitModel
+    from qbatch.manifest import Manifest, load_manifest
+    from qbatch.manifest.objects import sweep
     from qbatch.plan import Plan, expand
     from qbatch.plan.pricing.offer import Offer
     from qbatch.report import render
@@ -38,6 +41,7 @@ __all__ = [
     "Difference",
     "Estimate",
     "Figure",
+    "FitModel",
     "Manifest",
     "NotAgreed",
     "NotApproved",
@@ -53,6 +57,7 @@ __all__ = [
     "Status",
     "__version__",
     "bits",
+    "decide",
     "diff",
     "expand",
     "load_manifest",
@@ -69,9 +74,12 @@ __getattr__ = names_of(
     __name__,
     {
         "qbatch.api.comparing": "Difference diff",
+        "qbatch.api.deciding": "decide",
         "qbatch.result": "Estimate bits",
         "qbatch.report.figures": "Figure",
-        "qbatch.manifest": "Manifest load_manifest sweep",
+        "qbatch.fit_models": "FitModel",
+        "qbatch.manifest": "Manifest load_manifest",
+        "qbatch.manifest.objects": "sweep",
         "qbatch.errors": "NotAgreed NotApproved OverBudget PointsFailed QbatchError SourceErrors",
         "qbatch.plan.pricing.offer": "Offer",
         "qbatch.plan": "Plan expand",

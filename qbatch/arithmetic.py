@@ -84,9 +84,9 @@ def evaluate(text: str, names: Mapping[str, Number]) -> Number:
     try:
         return _storable(_value(tree, names, 0))
     except ZeroDivisionError as error:
-        raise ExpressionError("divides by zero") from error
+        raise ExpressionError("divides by zero; divide by another number") from error
     except OverflowError as error:
-        raise ExpressionError("is too large for a number") from error
+        raise ExpressionError("is too large for a number; write a smaller one") from error
 
 
 def tree_of(text: str) -> ast.expr:
@@ -96,7 +96,9 @@ def tree_of(text: str) -> ast.expr:
         ExpressionError: It is too long, or has characters or an order that arithmetic has not.
     """
     if len(text) > MAX_LENGTH:
-        raise ExpressionError(f"is longer than {MAX_LENGTH} characters")
+        raise ExpressionError(
+            f"is longer than {MAX_LENGTH} characters; name a part of it under vars"
+        )
     text = text.replace(MINUS, "-")
     if "^" in text:
         raise ExpressionError("has '^'; powers are written **")
@@ -164,7 +166,7 @@ def _why_unreadable(text: str) -> str:
 
 def _value(node: ast.expr, names: Mapping[str, Number], depth: int) -> Number:
     if depth > MAX_DEPTH:
-        raise ExpressionError(f"is nested more than {MAX_DEPTH} deep")
+        raise ExpressionError(f"is nested more than {MAX_DEPTH} deep; write it flatter")
     match node:
         case ast.Constant(value=value) if is_number(value):
             return _bounded(value)
@@ -179,7 +181,7 @@ def _value(node: ast.expr, names: Mapping[str, Number], depth: int) -> Number:
             return _call(function, _value(argument, names, depth + 1))
         case ast.Call(func=ast.Name(id="sqrt")):
             raise ExpressionError("gives sqrt more or less than one number; write sqrt(2)")
-    raise ExpressionError("is no arithmetic of numbers, pi, sqrt(…) and vars")
+    raise ExpressionError("is no arithmetic; write numbers, pi, sqrt(…) and vars")
 
 
 def _named(name: str, names: Mapping[str, Number]) -> Number:
@@ -206,9 +208,9 @@ def _binary(op: ast.operator, left: Number, right: Number) -> Number:
 def _power(base: Number, exponent: Number) -> Number:
     if isinstance(base, int) and isinstance(exponent, int):
         if base.bit_length() * abs(exponent) > MAX_POWER_BITS:
-            raise ExpressionError("has a power that is too large")
+            raise ExpressionError("has a power that is too large; take a lower one")
     elif base < 0 and exponent != int(exponent):
-        raise ExpressionError("takes a root of a negative number")
+        raise ExpressionError("takes a root of a negative number; write a positive one")
     return _bounded(base**exponent)
 
 
@@ -216,7 +218,7 @@ def _call(function: str, argument: Number) -> float:
     if function not in FUNCTIONS:
         raise ExpressionError(f"calls {function}; the only function is sqrt")
     if argument < 0:
-        raise ExpressionError("takes the square root of a negative number")
+        raise ExpressionError("takes the square root of a negative number; write a positive one")
     return math.sqrt(argument)
 
 
@@ -227,7 +229,7 @@ def _bounded(value: Number) -> Number:
     else:
         too_large = not math.isfinite(value)
     if too_large:
-        raise ExpressionError("is too large for a number")
+        raise ExpressionError("is too large for a number; write a smaller one")
     return value
 
 

@@ -27,6 +27,9 @@ REFERENCE = "reference:"
 #: How the setting is called that is measured as its circuit is written.
 AS_WRITTEN = "as written"
 
+#: Settings without shots that are named; of a mitigated point there may be hundreds.
+_TOLD = 3
+
 _PART = r"[XY]\d+"
 _ENDING = re.compile(
     rf'(?:,{BASIS}="?({_PART}(?: {_PART})*)"?)?(?:,{SCALE}=([\d.e+-]+))?'
@@ -209,9 +212,13 @@ def setting_of(name: str) -> str:
 
 
 def told_missing(settings: Iterable[str]) -> str:
-    """Say which settings of a point have no shots.
+    """Say which settings of a point have no shots, of many the first.
 
     >>> told_missing(["X0 Y1", ""])
     'no shots in X0 Y1; as written'
+    >>> told_missing(["X0 Y1", "X0", "X1", "Y0", "Y1"])
+    'no shots in X0 Y1; X0; X1; 2 more'
     """
-    return f"no shots in {'; '.join(setting or AS_WRITTEN for setting in settings)}"
+    all_of_them = [setting or AS_WRITTEN for setting in settings]
+    first, more = all_of_them[:_TOLD], len(all_of_them[_TOLD:])
+    return f"no shots in {'; '.join([*first, *([f'{more} more'] if more else [])])}"

@@ -20,12 +20,13 @@ frequencies in Hz, whatever the cloud writes, as in all else that qbatch tells.
 from __future__ import annotations
 
 import json
-import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
+
+from qbatch.notation import is_finite
 
 #: What a column of a machine's calibration begins with: ``target.t1[3]``.
 PREFIX = "target."
@@ -114,7 +115,7 @@ def _values_in(document: Mapping[str, Any]) -> Iterator[tuple[Column, Value]]:
     for at, qubit in enumerate(_list(document.get("qubits"))):
         if isinstance(qubit, Mapping):
             index = qubit.get("qubit", at)
-            if type(index) is int and index >= 0:
+            if _is_qubit(index):
                 numbers = {name: one for name, one in qubit.items() if name != "qubit"}
                 yield from _by_name(numbers, (index,))
         else:
@@ -129,7 +130,7 @@ def _of_gate(gate: Any) -> Iterator[tuple[Column, Value]]:
     if not isinstance(gate, Mapping) or not isinstance(name := gate.get("gate"), str):
         return
     qubits = _list(gate.get("qubits"))
-    if all(type(each) is int and each >= 0 for each in qubits):
+    if all(map(_is_qubit, qubits)):
         for column, value in _listed(gate.get("parameters"), tuple(qubits)):
             own = column.name.removeprefix("gate_")
             if _NAME.fullmatch(of_gate := f"{name.lower()}_{own}"):
@@ -157,12 +158,16 @@ def _by_name(numbers: Mapping[str, Any], qubits: tuple[int, ...]) -> Iterator[tu
 def _number(
     name: str, value: Any, unit: str, qubits: tuple[int, ...]
 ) -> Iterator[tuple[Column, Value]]:
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
     lower = name.lower()
-    if is_number and math.isfinite(value) and _NAME.fullmatch(lower):
+    if is_finite(value) and _NAME.fullmatch(lower):
         told, power = _UNITS.get(unit.lower(), (unit, 0))
         exact = float(value) / 10**-power if power < 0 else float(value) * 10**power
-        yield Column(lower, qubits), Value(exact, told)
+        if is_finite(exact):
+            yield Column(lower, qubits), Value(exact, told)
+
+
+def _is_qubit(value: Any) -> bool:
+    return type(value) is int and 0 <= value < 10**6  # what a column's name can say
 
 
 def _list(value: Any) -> Sequence[Any]:

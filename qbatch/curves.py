@@ -8,9 +8,10 @@ manifest's own formula is one more row. A parameter that cannot be below 0, or m
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any, Protocol
 
 from qbatch.formula import Formula, read_formula
 
@@ -71,6 +72,31 @@ class Parameter:
     means: str = ""
 
 
+class CurveError(ValueError):
+    """A curve cannot be computed; the message says why."""
+
+
+class Function(Protocol):
+    """What a curve computes: a formula, or a package's function."""
+
+    @property
+    def text(self) -> str:
+        """As it is shown."""
+        ...
+
+    def __call__(self, values: Mapping[str, Any]) -> Any:
+        """Compute it where its names have `values`: shape (n,), as x among them has.
+
+        Raises:
+            CurveError: It is a package's, and raised.
+        """
+        ...
+
+    def compiled(self) -> Callable[[Mapping[str, Any]], Any]:
+        """Return the same for who calls it often."""
+        ...
+
+
 @dataclass(frozen=True)
 class Curve:
     """A function of x with parameters.
@@ -79,11 +105,15 @@ class Curve:
         name: As manifests name it; "formula" for one of the manifest's own.
         formula: Of `x` and the parameters.
         parameters: In the order told.
+        starts: Of x and y of points: where to begin; None: as is known of the name.
+        reason: Why it cannot be computed here; "" where it can.
     """
 
     name: str
-    formula: Formula
+    formula: Function
     parameters: tuple[Parameter, ...]
+    starts: Callable[[Any, Any], Iterable[Mapping[str, float]]] | None = None
+    reason: str = ""
 
     @property
     def names(self) -> tuple[str, ...]:

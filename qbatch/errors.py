@@ -43,9 +43,11 @@ class QbatchError(Exception):
 
     Attributes:
         topic: The guide's page that tells more of it; "": its kind decides.
+        remedy: What helps with any of its kind, as nothing in a file does; "": each says its own.
     """
 
     topic = ""
+    remedy = ""
 
     def about(self, topic: str) -> Self:
         """Name the guide's page that tells more of it, where that is not its kind's."""
@@ -132,9 +134,13 @@ class Refused(ProviderError):
 class CredentialsError(Refused):
     """No credential, or one the provider does not take."""
 
+    remedy = "`qbatch auth` says where each credential comes from, and tests it"
+
 
 class NotAllowed(CredentialsError, ConsentError):
     """A manifest names a secret, a door or a line for a shell that is the person's to allow."""
+
+    remedy = ""
 
 
 class Elsewhere(NotAllowed):
@@ -178,6 +184,8 @@ class Unavailable(ProviderError):
             provider did not act: it holds if it turns out that nothing was bought.
     """
 
+    remedy = "run the same command again later"
+
     def __init__(
         self,
         message: str,
@@ -196,6 +204,8 @@ class Unavailable(ProviderError):
 
 class Misspoke(ProviderError):
     """The provider's answer is not as documented; `raw` keeps it, redacted."""
+
+    remedy = "run the same command again; if the answer stays so, report it to qbatch's developers"
 
     def __init__(self, message: str, *, raw: str = "") -> None:
         super().__init__(message)
@@ -287,9 +297,12 @@ class NotAgreed(NotAllBought):
 
 
 class ExtraError(QbatchError):
-    """A package is not installed, which an extra of qbatch brings."""
+    """A package is not installed, which an `extra` of qbatch brings."""
+
+    extra = ""
 
     def __init__(self, package: str, extra: str) -> None:
+        self.extra = extra
         super().__init__(f"{package} is not installed; pip install 'qbatch[{extra}]' brings it")
 
 
@@ -299,3 +312,5 @@ class SelectionError(QbatchError):
 
 class JobStateError(QbatchError):
     """A move the state table does not allow: a bug in qbatch, never the person's fault."""
+
+    remedy = "report it to qbatch's developers"

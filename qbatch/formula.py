@@ -133,7 +133,7 @@ def check_names(formula: Formula, known: Iterable[str]) -> None:
 def _checked(node: ast.expr, known: Mapping[str, Number], depth: int) -> ast.expr:
     """Return the tree with known names as their numbers; only what `_step` computes is in it."""
     if depth > MAX_DEPTH:
-        raise ExpressionError(f"is nested more than {MAX_DEPTH} deep")
+        raise ExpressionError(f"is nested more than {MAX_DEPTH} deep; write it flatter")
     match node:
         case ast.Constant(value=value) if is_number(value):
             return ast.Constant(_as_float(value))
@@ -153,11 +153,13 @@ def _checked(node: ast.expr, known: Mapping[str, Number], depth: int) -> ast.exp
                     f"calls {function}; the functions are {', '.join(FUNCTIONS)}{hint}"
                 )
             if len(arguments) != 1:
-                raise ExpressionError(f"gives {function} more or less than one number")
+                raise ExpressionError(
+                    f"gives {function} more or less than one number; write it as {function}(x)"
+                )
             argument = _checked(arguments[0], known, depth + 1)
             return ast.Call(ast.Name(function), [argument], [])
     raise ExpressionError(
-        f"is no arithmetic of numbers, names, pi and the functions {', '.join(FUNCTIONS)}"
+        f"is no arithmetic; write numbers, names, pi and the functions {', '.join(FUNCTIONS)}"
     )
 
 
@@ -200,7 +202,7 @@ def value_between(written: str, left: float | None, right: float | None) -> floa
         ExpressionError: It has no finite real value, whatever is not known.
     """
     if right == 0.0 and written in ("/", "//", "%"):
-        raise ExpressionError("divides by zero")
+        raise ExpressionError("divides by zero; leave out where it does")
     if left is None or right is None:
         return None
     return _finite(lambda: _OF_TWO[written](left, right), f"{left:g} {written} {right:g}")
@@ -222,7 +224,9 @@ def _finite(compute: Callable[[], float], text: str) -> float:
     except (ValueError, OverflowError):
         found = math.nan
     if not math.isfinite(found):
-        raise ExpressionError(f"has a part without a finite real value, {text}")
+        raise ExpressionError(
+            f"has a part without a finite real value, {text}; leave out where it has none"
+        )
     return found
 
 
@@ -232,7 +236,7 @@ def _as_float(value: Number) -> float:
     except OverflowError:
         number = math.inf
     if not math.isfinite(number):
-        raise ExpressionError("has a number that is too large")
+        raise ExpressionError("has a number that is too large; write a smaller one")
     return number
 
 

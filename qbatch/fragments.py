@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from html import escape
 
-from qbatch.notation import visible
+from qbatch.notation import visible, whole
 
 
 def line(name: str, *told: str) -> str:
@@ -36,7 +36,7 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]], *, most: int = 50)
         return ""
     shown = "".join(f"<tr>{''.join(f'<td>{c}</td>' for c in row)}</tr>" for row in cells[:most])
     heads = "".join(f"<th>{_text(each)}</th>" for each in head)
-    more = f"<p>… and {len(cells) - most:,} more</p>" if len(cells) > most else ""
+    more = f"<p>… and {whole(len(cells) - most)} more</p>" if len(cells) > most else ""
     return f"<table><thead><tr>{heads}</tr></thead><tbody>{shown}</tbody></table>{more}"
 
 

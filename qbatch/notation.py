@@ -1,14 +1,18 @@
-"""Names as people write them and texts as they are shown to people.
+"""Names and hosts as people write them and texts as they are shown to people.
 
-The nearest known name for a misspelt one, long ones cut short; and the one list of characters that
-never reach a terminal, a page or a table: they move the cursor, or turn or break the line that
-follows, so that it reads as what it is not.
+The nearest known name for a misspelt one, long ones cut short; what something costs; and the one
+list of characters that never reach a terminal, a page or a table: they move the cursor, or turn or
+break the line that follows, so that it reads as what it is not.
 """
 
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Iterable
+from decimal import ROUND_CEILING, Decimal
+from functools import lru_cache
+from ipaddress import ip_address
 from typing import TypeGuard
 
 #: Inside a character class: controls but for tab and line ends, lone surrogates, and what turns
@@ -20,6 +24,9 @@ _UNSHOWN = re.compile(f"[{UNSHOWN}]")
 
 #: What may be shown of ASCII.
 _PLAIN = bytes([*b"\t\n\r", *range(0x20, 0x7F)])
+
+#: Units that are money.
+MONEY = frozenset({"usd", "eur"})
 
 #: Of these, those that no program of ours writes on purpose: a colour begins with a control.
 _TURNING = re.compile("[\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
@@ -140,6 +147,66 @@ def duration(seconds: float) -> str:
     return f"{whole_s} s"
 
 
+def amount(cost: float, unit: str) -> str:
+    """Money, credits or QPU time; units are never left out and never added up.
+
+    Money has two digits after the point, or as many as a price below a cent needs, up to six.
+
+    >>> amount(1.5, "usd"), amount(0.075, "usd"), amount(0.1 + 0.2, "usd")
+    ('1.50 USD', '0.075 USD', '0.30 USD')
+    >>> amount(12, "credits"), amount(0.25, "qpu_seconds")
+    ('12 credits', '0.25 QPU seconds')
+    """
+    if unit in MONEY:
+        text = f"{cost:.6f}".rstrip("0")
+        return f"{text.ljust(text.index('.') + 3, '0')} {spoken(unit)}"
+    return f"{cost:.6g} {spoken(unit)}".strip()
+
+
+def spoken(unit: str) -> str:
+    """What something is paid in, as a person reads it.
+
+    >>> spoken("usd"), spoken("qpu_seconds"), spoken("credits")
+    ('USD', 'QPU seconds', 'credits')
+    """
+    return unit.upper() if unit in MONEY else unit.replace("qpu_", "QPU ").replace("_", " ")
+
+
+def at_most(cost: float, unit: str) -> str:
+    """`amount` of an upper bound: never less than it is, beyond the noise of its last bits.
+
+    >>> at_most(0.075, "usd"), at_most(0.1 + 0.2, "usd"), at_most(1234567.0, "credits")
+    ('0.08 USD', '0.30 USD', '1.23457e+06 credits')
+    """
+    exact = Decimal(f"{cost:.12g}")
+    digits = 2 if unit in MONEY else 5 - max(exact.adjusted(), -12)
+    return amount(float(exact.quantize(Decimal(1).scaleb(-digits), ROUND_CEILING)), unit)
+
+
 def is_number(value: object) -> TypeGuard[float]:
     """Whether a value is a number; what is true or false is none."""
     return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def is_finite(value: object) -> TypeGuard[float]:
+    """Whether a value is a number that a float can be: no NaN, infinity or greater whole number.
+
+    >>> [is_finite(value) for value in (1, -0.5, True, "1", float("nan"), 10**400)]
+    [True, True, False, False, False, False]
+    """
+    return is_number(value) and abs(value) <= sys.float_info.max
+
+
+@lru_cache(maxsize=64)  # each request asks it
+def is_loopback(host: str) -> bool:
+    """Tell whether a host is written as this machine.
+
+    >>> [is_loopback(host) for host in ("localhost", "127.0.0.2", "::1", "localhost.example")]
+    [True, True, True, False]
+    """
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False

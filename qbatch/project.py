@@ -58,7 +58,10 @@ def outside(folder: Path) -> str:
         folder: The manifest's, with its symbolic links followed.
     """
     if _readable_root(folder) == folder:
-        return "lies outside the manifest's folder; copy it in and write its relative path"
+        return (
+            "lies outside the manifest's folder; copy it in and write its relative path, or make "
+            "a folder above both a project with a file qbatch.toml in it"
+        )
     return (
         "lies outside the manifest's project, or is hidden there; copy it in and write its "
         "relative path"
@@ -67,8 +70,16 @@ def outside(folder: Path) -> str:
 
 def _readable_root(folder: Path) -> Path:
     root = project_root(folder)
+    return folder if holds_home(root) else root
+
+
+def holds_home(root: Path) -> bool:
+    """Tell whether a folder is the person's home, or one above it.
+
+    Args:
+        root: With its symbolic links followed.
+    """
     try:
-        holds_home = Path.home().resolve().is_relative_to(root)
+        return Path.home().resolve().is_relative_to(root)
     except (RuntimeError, OSError):  # nobody says where that is
-        holds_home = False
-    return folder if holds_home else root
+        return False

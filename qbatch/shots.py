@@ -14,7 +14,9 @@ shorter than one job is passed over.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from hashlib import sha256
+from itertools import accumulate
 from typing import NamedTuple, Protocol, TypeVar
 
 #: Shots that a machine gave another run are numbered from here on. So a run's own are numbered
@@ -93,7 +95,9 @@ def missing(had: Iterable[Shots], wanted: int, bounds: Bounds = ANY) -> list[Sho
     >>> missing([(0, 1000)], 1003, Bounds(10, 600))
     [(1000, 10)]
     """
-    runs, at = sorted(had), 0
+    if not (runs := sorted(had)):
+        return [*_of_a_fresh_sample(wanted, bounds)]
+    at = 0
     left = wanted - sum(number for _, number in runs)
     found: list[Shots] = []
     for start, number in [*runs, (None, 0)]:
@@ -106,6 +110,13 @@ def missing(had: Iterable[Shots], wanted: int, bounds: Bounds = ANY) -> list[Sho
             left -= times * size
         at = at if start is None else start + number
     return found
+
+
+@lru_cache(maxsize=1024)
+def _of_a_fresh_sample(shots: int, bounds: Bounds) -> tuple[Shots, ...]:
+    """Return the runs that buy a sample of which there is nothing: most points' shots are equal."""
+    sizes = [size for size, times in cut(shots, bounds) for _ in range(times)]
+    return tuple(zip(accumulate(sizes, initial=0), sizes, strict=False))
 
 
 def joined(runs: Iterable[Shots]) -> tuple[Shots, ...]:

@@ -8,6 +8,14 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
+
+import pytest
+import trio
+from trio.testing import MockClock
+
+#: How many times as fast the time of a hurried qbatch passes.
+RATE = 10.0
 
 
 @contextmanager
@@ -31,3 +39,19 @@ def emulating(folder: Path, *arguments: str) -> Iterator[dict[str, str]]:
             yield dict(line.split("=", 1) for line in lines)
         finally:
             emulator.terminate()
+
+
+@contextmanager
+def hurried() -> Iterator[None]:
+    """Let the pauses and time-outs of qbatch in this process pass faster by `RATE`.
+
+    For clouds of a process of their own, whose jobs wait for real: time cannot be virtual then.
+    """
+    in_real_time = trio.run
+
+    def run(work: Any, *given: Any, clock: Any = None, **named: Any) -> Any:
+        return in_real_time(work, *given, clock=clock or MockClock(rate=RATE), **named)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(trio, "run", run)
+        yield

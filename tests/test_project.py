@@ -58,7 +58,9 @@ def test_without_a_project_the_folder_stands_alone(tmp_path: Path) -> None:
     (tmp_path / "bell.qasm").write_text(BELL)
     (tmp_path / "pyproject.toml").write_text("[tool.other]\n")
     manifest = write_manifest(tmp_path / "experiments", "../bell.qasm")
-    assert "lies outside the manifest's folder; copy it in" in mistake_of(manifest)
+    told = mistake_of(manifest)
+    assert "lies outside the manifest's folder; copy it in" in told
+    assert "a project with a file qbatch.toml" in told
 
 
 def test_the_home_folder_is_no_project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

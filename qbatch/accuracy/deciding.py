@@ -24,6 +24,9 @@ MOST_ROUNDS = 6
 #: four rounds.
 GROWTH = 8.0
 
+#: Shots that stand for more than anybody can buy: no number reaches the target.
+ENDLESS = 2**53
+
 #: A round buys at least this share of what there is: a few shots more are not worth a job.
 LEAST_SHARE = 0.05
 
@@ -233,5 +236,10 @@ def bisected(holds: Callable[[float], bool], most: float) -> float:
     return high
 
 
+def told_shots(number: int) -> int | None:
+    """Return shots that are needed, as JSON tells them: None where no number is enough."""
+    return number if number < ENDLESS else None
+
+
 def _whole(number: float) -> int:
-    return math.ceil(number) if math.isfinite(number) else 2**53
+    return math.ceil(number) if math.isfinite(number) else ENDLESS

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from statistics import NormalDist
 from typing import TYPE_CHECKING, NamedTuple
 
-from qbatch.accuracy.deciding import Figure, shots_for, targets_of
+from qbatch.accuracy.deciding import ENDLESS, Figure, shots_for, targets_of
 from qbatch.bases import Setting, is_calibration, is_reference, point_of
 from qbatch.manifest.accuracy import Accuracy, AdaptiveShots
 
@@ -91,7 +91,7 @@ class Outlook:
             taken = Figure(figure.value, figure.width, spreads)
             for key, number in shots_for(taken, first, targets[name]).items():
                 needs[key] = max(needs[key], number)
-        return {key: math.ceil(min(number, 2.0**53)) for key, number in needs.items()}
+        return {key: math.ceil(min(number, ENDLESS)) for key, number in needs.items()}
 
 
 def _doubt(spread: Spread) -> float:

@@ -144,7 +144,7 @@ def _shots_of(setting: SweepPoint, foreseen: Forecast) -> int:
 def _scales(shots: Counter[int], target: Target) -> Iterator[tuple[float, float, float | None]]:
     """Yield a factor of the price, by how much shots are then multiplied, and the price."""
     price = target.price
-    if price.is_free or (price.quoted and not (price.per_job or price.per_shot or price.minimum)):
+    if not price.is_formula:
         yield from ((factor, factor, None) for factor in FACTORS)
         return
     now = _price(shots, target, 1.0)

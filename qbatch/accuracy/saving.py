@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from qbatch.accuracy.standing import Standing
+from qbatch.notation import whole
 
 
 class Saving(NamedTuple):
@@ -24,6 +25,16 @@ class Saving(NamedTuple):
     def share(self) -> float:
         """How many of the shots that as many at each point would be are saved; below 0: none."""
         return 1 - self.used / self.alike
+
+    def __str__(self) -> str:
+        """In words, as report, `run` and `status` tell it.
+
+        >>> print(str(Saving(600, 800)))
+        600; as many at each point, for the same largest error, would be 800, so 25 % are saved
+        """
+        alike = f"as many at each point, for the same largest error, would be {whole(self.alike)}"
+        share = f", so {100 * self.share:.0f} % are saved" if self.share > 0 else ""
+        return f"{whole(self.used)}; {alike}{share}"
 
 
 def saving_of(found: Iterable[Standing]) -> Saving | None:

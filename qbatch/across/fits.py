@@ -6,18 +6,19 @@ said beside the fit.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Hashable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from qbatch.across.fitting import NoFitError, Solution, data_of, fit
+from qbatch.across.fitting import Data, NoFitError, Solution, data_of, fit
 from qbatch.across.groups import Group, groups_along
 from qbatch.across.numbers import AcrossNumber
-from qbatch.across.points import MOST_POINTS, Measured, Points
-from qbatch.curves import EPC, Curve, error_per_clifford
+from qbatch.across.points import MOST_POINTS, Measured, Points, told_without
+from qbatch.across.sharing import added, errors_and_turns, shares_of_forms
+from qbatch.curves import EPC, Curve, CurveError, error_per_clifford
 from qbatch.notation import is_number, shortened
-from qbatch.result import Estimate
+from qbatch.result import ByForm, Estimate, InCommon
 from qbatch.result.intervals import normal_quantile
 
 if TYPE_CHECKING:
@@ -45,10 +46,13 @@ class Fitted:
         label: The same as text: "backend=ideal"; "" where there is one group.
         points: Names of the points that were fitted.
         x: Where they are.
-        missing: Points of the group that are not measured.
+        missing: Points of the group without such a number.
         solution: The fit; None where there is none.
         reason: Why there is none; "" where there is.
+        lacking: Of the points that are missing how many are not measured, and why others have no
+            number; "" where none is missing.
         members: The points that were fitted.
+        common: By what their numbers err together, of each.
     """
 
     name: str
@@ -61,19 +65,50 @@ class Fitted:
     missing: int
     solution: Solution | None
     reason: str = ""
+    lacking: str = ""
     members: Sequence[Measured] = field(default=(), repr=False, compare=False)
+    common: Sequence[InCommon | None] = field(default=(), repr=False, compare=False)
 
     def shots_of(self, analysis: Analysis) -> frozenset[str]:
         """Ids of the settings whose shots it is made of, and more: see `Measured.shared_by`."""
         each = (point.shared_by(self.spec.y, analysis) for point in self.members)
         return frozenset().union(*each)
 
+    def errors_in_common(self, name: str) -> dict[Hashable, Floats]:
+        """Return by what a parameter errs that numbers of other points err by, too: by job."""
+        import numpy as np
+
+        solution = self.solution
+        if solution is None or not any(self.common):
+            return {}
+        factor = solution.scale
+        if name == EPC:
+            name, factor = "p", -factor * error_per_clifford(0.0, self.spec.qubits)
+        gains = factor * solution.gains[solution.free.index(name)]
+        fitted = solution.at(np.array(self.x))
+        parts = []
+        for gain, value, point, one in zip(gains, fitted, self.members, self.common, strict=True):
+            if one is not None:
+                away = value - point.estimates[self.spec.y].value
+                parts += [(gain, one.errors), (gain * away, one.turns)]
+        return added(parts)
+
+    def errors_by_form(self, name: str) -> ByForm | None:
+        """Return by what a parameter errs in each form of twirled circuits; None where in none."""
+        solution = self.solution
+        if solution is None or not solution.forms:
+            return None
+        factor = 1.0
+        if name == EPC:
+            name, factor = "p", -error_per_clifford(0.0, self.spec.qubits)
+        return solution.forms[solution.free.index(name)].times(factor)
+
     def correlations(self, names: Sequence[str]) -> Floats:
         """How its parameters depend on one another, shape (n, n)."""
         import numpy as np
 
         if self.solution is None:
-            raise ValueError(f"{self.name} has no solution")
+            raise ValueError(f"{self.name} has no solution; `qbatch show` says why")
         free, sign = list(self.solution.free), {EPC: -1.0}  # it falls as p rises
         at = [free.index("p" if name == EPC else name) for name in names]
         signs = np.array([sign.get(name, 1.0) for name in names])
@@ -117,14 +152,16 @@ class Fitted:
         if solution.p is None:
             return f"as many points as parameters: nothing is left to judge the curve by{missing}"
         said = f"{self.verdict}: χ² = {solution.chi2:.3g} for {solution.dof}, p = {solution.p:.2g}"
+        if solution.forms:
+            said += " (its points share forms)"
         if solution.is_poor:
             said += f"; errors are multiplied by {solution.scale:.2g}"
         return said + missing
 
     @property
     def missing_text(self) -> str:
-        """How many points are not measured; "" where all are."""
-        return f"; {self.missing} more not measured" if self.missing else ""
+        """How many points are not fitted, and why; "" where all are."""
+        return f"; {self.lacking}" if self.lacking else ""
 
     def numbers(self) -> Iterator[AcrossNumber]:
         """Yield its parameters as numbers across points: ``t1.tau``."""
@@ -160,8 +197,11 @@ def read_fits(points: Points) -> Iterator[Fitted]:
         curve = spec.curve(manifest.vars)
         if points.left_out:
             number = f"{len(points) + points.left_out:,}"
-            said = f"{number} points are too many to fit (at most {MOST_POINTS:,})"
+            said = f"{number} points are too many to fit (at most {MOST_POINTS:,}); write where"
             yield Fitted(name, spec, curve, {}, "", (), (), 0, None, said)
+            continue
+        if curve.reason:
+            yield Fitted(name, spec, curve, {}, "", (), (), 0, None, curve.reason)
             continue
         groups = list(groups_along(points, spec))
         room -= len(groups)
@@ -170,7 +210,8 @@ def read_fits(points: Points) -> Iterator[Fitted]:
             yield Fitted(name, spec, curve, {}, "", (), (), 0, None, said)
             continue
         if not groups:
-            yield Fitted(name, spec, curve, {}, "", (), (), 0, None, "no point matches its where")
+            said = "no point matches its where; write values that the sweep has"
+            yield Fitted(name, spec, curve, {}, "", (), (), 0, None, said)
         for group in groups:
             yield _fitted(name, spec, curve, group, manifest)
 
@@ -183,8 +224,9 @@ def _fitted(
     manifest: Manifest,
 ) -> Fitted:
     members, axes, label = group.members, group.axes, group.label
-    measured = [point for point in members if spec.y in point.estimates and point.shots > 0]
-    missing = len(members) - len(measured)
+    measured = [point for point in members if _has(point, spec.y)]
+    lacking = [point for point in members if not _has(point, spec.y)]
+    told = told_without(lacking, spec.y, manifest.analysis)
 
     def made(solution: Solution | None, reason: str = "") -> Fitted:
         names: tuple[str, ...] = ()
@@ -193,24 +235,43 @@ def _fitted(
             names = tuple(point.name for point in measured)
             x = tuple(float(point.axes[spec.x]) for point in measured)
         fitted = () if solution is None else tuple(measured)
-        return Fitted(name, spec, curve, axes, label, names, x, missing, solution, reason, fitted)
+        many = len(lacking)
+        return Fitted(
+            name, spec, curve, axes, label, names, x, many, solution, reason, told, fitted
+        )
 
     if not measured:
-        first = next((point.reason for point in members if point.reason), "not analysed")
-        return made(None, f"none of {len(members)} points is measured ({first})")
+        first = f"{members[0].name} {members[0].why_without(spec.y, manifest.analysis)}"
+        return made(None, f"none of {len(members)} points has {spec.y} ({first})")
     for point in measured:
         if not is_number(point.axes[spec.x]):
             said = f"{spec.x} is {shortened(repr(point.axes[spec.x]))} at {point.name}: no number"
             return made(None, said)
     z = normal_quantile(manifest.analysis.intervals.level)
-    data = data_of(
-        [float(point.axes[spec.x]) for point in measured],
-        [point.estimates[spec.y] for point in measured],
-        [point.shots for point in measured],
-        z,
-    )
+    common = [point.in_common(spec.y, manifest.analysis) for point in measured]
+    data = _data(spec, measured, common, z)
     try:
-        return made(fit(curve, data, start=spec.start, fixed=spec.fixed, z=z))
-    except NoFitError as error:
-        more = f" ({missing} more points are not measured)" if missing else ""
-        return made(None, f"{error}{more}")
+        solution = fit(curve, data, start=spec.start, fixed=spec.fixed, z=z)
+        return replace(made(solution), common=common)
+    except (NoFitError, CurveError) as error:
+        return made(None, f"{error}{f' ({told})' if told else ''}")
+
+
+def _has(point: Measured, name: str) -> bool:
+    return name in point.estimates and point.shots > 0
+
+
+def _data(
+    spec: Fit, measured: Sequence[Measured], common: Sequence[InCommon | None], z: float
+) -> Data:
+    """Gather points to fit, with what they err by together."""
+    import numpy as np
+
+    estimates = [point.estimates[spec.y] for point in measured]
+    shared = errors_and_turns(common)
+    se = np.array([estimate.se for estimate in estimates])
+    by_others = np.zeros(len(se)) if shared is None else (shared[0] ** 2).sum(axis=1)
+    each = [None if one is None else one.forms for one in common]
+    forms = shares_of_forms(each, se, by_others) if any(each) else None
+    x = [float(point.axes[spec.x]) for point in measured]
+    return data_of(x, estimates, [point.shots for point in measured], z, shared, forms)

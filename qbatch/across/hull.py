@@ -144,7 +144,9 @@ def _best(function: Function, places: Floats) -> tuple[float, Any]:
 
     values = function(places)
     if not np.isfinite(values).all():
-        raise UndecidedError("it has no finite value at some of what its numbers may be")
+        raise UndecidedError(
+            "it has no finite value at some of what its numbers may be; more shots may tell"
+        )
     at = int(np.argmax(values))
     return float(values[at]), places[:, at]
 

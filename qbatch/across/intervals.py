@@ -18,11 +18,13 @@ largest, smallest   of k: from the largest lower end of intervals that are all r
 ==================  ==============================================================================
 
 Parameters of one fit depend by its covariance, in both. Settings of different contents are
-independent, repeats among them. Where parts share shots and their dependence is not known (an
-extreme and one of its points; two points of which one in a basis is the other as written; numbers
-that an own function makes of one group) a
-weighted sum takes the worst, and so does any other function: its ends over a box that holds the
-truth however they depend. Between a distance and a probability of the same counts it is undecided.
+independent, repeats among them. What is mended by the same calibration has its errors in common, as
+`result.common` tells them; so have fits of such points. What is twirled to the same forms depends
+by what it comes to in each form, shots and all. Where parts share shots and their
+dependence is not known (an extreme and one of its points; two points of which one in a basis is the
+other as written; numbers that an own function makes of one group) a weighted sum takes the worst,
+and so does any other function: its ends over a box that holds the truth however they depend.
+Between a distance and a probability of the same counts it is undecided.
 
 Claims are judged on the same, made of the parts' intervals for judging.
 """
@@ -31,10 +33,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from itertools import combinations
 from statistics import NormalDist
 from typing import TYPE_CHECKING, Any
 
+from qbatch.across.dependence import Dependence, Part, Shared, joined, together
 from qbatch.across.hull import Region, hull, turns
 from qbatch.across.quantity import (
     MOST_STRAY,
@@ -70,21 +73,6 @@ SEED = 20_261_130
 _SAME = 1e-9
 
 
-@dataclass(frozen=True, slots=True)
-class _Part:
-    """A part of a weighted sum, independent of the others.
-
-    Attributes:
-        ids: Of the settings it is made from.
-        se: Standard error, its weight in it.
-        ends: Distances to low, high, judged low and judged high, each 0 or more.
-    """
-
-    ids: frozenset[str]
-    se: float
-    ends: tuple[float, ...]
-
-
 class Intervals:
     """Makes estimates of quantities.
 
@@ -97,6 +85,7 @@ class Intervals:
         self._analysis = points.manifest.analysis
         self.level = self._analysis.intervals.level
         self._known: dict[tuple[Source, float], Estimate] = {}
+        self._dependence = Dependence(self._analysis)
         #: Quantities whose intervals are rather too wide: they turn, or their parts share shots.
         self.wide: set[Quantity] = set()
 
@@ -114,7 +103,7 @@ class Intervals:
         values = {source: self._of_source(source, level).value for source in quantity.sources}
         value = float(quantity.at(values))
         if not math.isfinite(value):
-            raise UndecidedError("it has no finite value")
+            raise UndecidedError("it has no finite value; look at the numbers that it is made of")
         if quantity.weights is None:
             return self._drawn(quantity, value, level)
         return self._summed(quantity.weights, value, level)
@@ -154,7 +143,10 @@ class Intervals:
     def _of_parameter(self, parameter: FitParameter, level: float) -> Estimate:
         told = parameter.fitted.parameters[parameter.name]
         if not all(map(math.isfinite, (told.se, told.low, told.high))):
-            raise UndecidedError(f"{parameter.fitted.name}.{parameter.name} has no finite interval")
+            raise UndecidedError(
+                f"{parameter.fitted.name}.{parameter.name} has no finite interval; "
+                "more shots or points may tell"
+            )
         return told if level == self.level else _stretched(told, self.level, level)
 
     def _of_group(self, number: GroupNumber, level: float) -> Estimate:
@@ -189,18 +181,17 @@ class Intervals:
     # -- weighted sums -------------------------------------------------------------------------
 
     def _summed(self, weights: Mapping[Source, float], value: float, level: float) -> Estimate:
-        parts = _independent(self._parts(weights, level))
-        reach = [math.sqrt(sum(part.ends[end] ** 2 for part in parts)) for end in range(4)]
+        se, *reach = together(joined(self._parts(weights, level)), level)
         return Estimate(
             value,
-            math.sqrt(sum(part.se**2 for part in parts)),
+            se,
             value - reach[0],
             value + reach[1],
             judged_low=value - max(reach[2], reach[0]),
             judged_high=value + max(reach[3], reach[1]),
         )
 
-    def _parts(self, weights: Mapping[Source, float], level: float) -> Iterable[_Part]:
+    def _parts(self, weights: Mapping[Source, float], level: float) -> Iterable[Part]:
         by_id: dict[str, dict[Number, float]] = {}
         by_fit: dict[str, dict[FitParameter, float]] = {}
         for source, weight in weights.items():
@@ -209,39 +200,42 @@ class Intervals:
             elif isinstance(source, FitParameter):
                 by_fit.setdefault(source.id, {})[source] = weight
             else:
-                yield _scaled(self._of_source(source, level), weight, source.shots)
+                yield self._single(source, weight, level)
         for numbers in by_id.values():
             yield from self._of_shots(numbers, level)
         for parameters in by_fit.values():
             yield self._of_fit(parameters, level)
 
-    def _of_fit(self, parameters: Mapping[FitParameter, float], level: float) -> _Part:
+    def _single(self, source: Source, weight: float, level: float) -> Part:
+        shared = self._dependence.of(source).times(weight)
+        return _scaled(self._of_source(source, level), weight, shared)
+
+    def _of_fit(self, parameters: Mapping[FitParameter, float], level: float) -> Part:
         """Return what one fit gives to a sum, its parameters together by their covariance."""
         import numpy as np
 
         first = next(iter(parameters))
-        single = [
-            _scaled(self._of_source(parameter, level), weight, first.shots)
-            for parameter, weight in parameters.items()
-        ]
+        single = [self._single(each, weight, level) for each, weight in parameters.items()]
         names = [parameter.name for parameter in parameters]
         signs = np.sign(list(parameters.values()))
         depend = first.fitted.correlations(names) * np.outer(signs, signs)
-        sizes = np.array([(part.se, *part.ends) for part in single])
+        sizes = np.array([part.ends for part in single])
         squares = np.einsum("ik,ij,jk->k", sizes, depend, sizes)
-        se, *ends = np.sqrt(np.maximum(squares, 0.0)).tolist()
-        return _Part(first.shots, se, tuple(ends))
+        shared = single[0].shared
+        for part in single[1:]:
+            shared = shared.joined(part.shared)
+        return Part(shared, tuple(np.sqrt(np.maximum(squares, 0.0)).tolist()))
 
-    def _of_shots(self, numbers: Mapping[Number, float], level: float) -> Iterable[_Part]:
+    def _of_shots(self, numbers: Mapping[Number, float], level: float) -> Iterable[Part]:
         """Yield what the same shots give to a sum: one part, or some that depend on one another."""
-        single = [
-            _scaled(self._of_source(number, level), weight, number.shots)
-            for number, weight in numbers.items()
-        ]
+        single = [self._single(each, weight, level) for each, weight in numbers.items()]
         if len(single) == 1:
             yield from single
             return
         first = next(iter(numbers))
+        if self._dependence.is_by_forms(first):
+            yield from single
+            return
         point = first.point
         analysis, names = of_each(self._analysis, numbers)
         by_name = dict(zip(names, numbers.values(), strict=True))
@@ -255,7 +249,7 @@ class Intervals:
         if found is None or abs(found.value - known) > _SAME * (size + abs(known)):
             yield from single  # of the same shots: the worst is taken
         else:
-            yield _scaled(found, 1.0, first.shots)
+            yield _scaled(found, 1.0, Shared(first.shots))
 
     # -- any other function --------------------------------------------------------------------
 
@@ -272,7 +266,7 @@ class Intervals:
         ]
         low, first, last, high, least, most = by_quantiles
         deviation = (last - first) / 2
-        shared = _share_shots(quantity.sources)
+        shared = self._dependence.is_open(quantity.sources)
         region, stricter = (
             Region(len(draws), held, is_box=shared) for held in (level, (1 + level) / 2)
         )
@@ -314,26 +308,38 @@ class Intervals:
         return compute
 
     def _joined(self, sources: Sequence[Source]) -> list[tuple[list[int], Floats]]:
-        """Tell which sources are of the same shots, and how they are made of independent draws."""
-        by_id: dict[str, list[int]] = {}
-        for row, source in enumerate(sources):
-            if not isinstance(source, Extreme):
-                by_id.setdefault(source.id, []).append(row)
-        together = (rows for rows in by_id.values() if len(rows) > 1)
-        return [(rows, self._root([sources[row] for row in rows])) for rows in together]
+        """Tell which sources depend on each other, and how they are made of independent draws."""
+        groups = self._dependence.groups(sources)
+        return [(rows, self._root([sources[row] for row in rows])) for rows in groups]
 
     def _root(self, sources: Sequence[Source]) -> Floats:
-        """Return a matrix that makes independent draws depend as these sources of one id do."""
+        """Return a matrix that makes independent draws depend as these sources do."""
         import numpy as np
 
-        parameters = [each for each in sources if isinstance(each, FitParameter)]
-        if parameters:
-            depend = parameters[0].fitted.correlations([each.name for each in parameters])
-        else:
-            depend = self._of_same_shots([each for each in sources if isinstance(each, Number)])
+        depend = np.eye(len(sources))
+        errors = [self._of_source(source, self.level).se or math.inf for source in sources]
+        for row, column in combinations(range(len(sources)), 2):
+            together = self._dependence.covariance(sources[row], sources[column])
+            depend[row, column] = depend[column, row] = together / errors[row] / errors[column]
+        by_id: dict[str, list[int]] = {}
+        for row, source in enumerate(sources):
+            by_id.setdefault("" if isinstance(source, Extreme) else source.id, []).append(row)
+        for rows in by_id.values():
+            if len(rows) > 1 and not self._is_known_by_forms(sources[rows[0]]):
+                depend[np.ix_(rows, rows)] = self._of_one_id([sources[row] for row in rows])
         sizes, vectors = np.linalg.eigh(depend)
         root: Floats = vectors * np.sqrt(np.clip(sizes, 0.0, None))
         return root
+
+    def _is_known_by_forms(self, source: Source) -> bool:
+        return isinstance(source, Number) and self._dependence.is_by_forms(source)
+
+    def _of_one_id(self, sources: Sequence[Source]) -> Floats:
+        """How sources of one id depend on one another."""
+        parameters = [each for each in sources if isinstance(each, FitParameter)]
+        if parameters:
+            return parameters[0].fitted.correlations([each.name for each in parameters])
+        return self._of_same_shots([each for each in sources if isinstance(each, Number)])
 
     def _of_same_shots(self, numbers: Sequence[Number]) -> Floats:
         """How numbers of the same shots depend on one another."""
@@ -342,7 +348,10 @@ class Intervals:
         found = None if counts is None else correlations(counts, analysis, names)
         if found is None:
             said = " and ".join(dict.fromkeys(number.name for number in numbers))
-            raise UndecidedError(f"how {said} of the same shots depend on each other is not known")
+            raise UndecidedError(
+                f"how {said} of the same shots depend on each other is not known; "
+                "more shots change nothing"
+            )
         return found
 
 
@@ -356,43 +365,19 @@ def _almost_all(values: Floats) -> Floats:
 
     found = values[np.isfinite(values)]
     if len(found) < len(values) * (1 - MOST_STRAY):
-        raise UndecidedError("it has no finite value at some of what its numbers may be")
+        raise UndecidedError(
+            "it has no finite value at some of what its numbers may be; more shots may tell"
+        )
     return found
 
 
-def _share_shots(sources: Sequence[Source]) -> bool:
-    """Whether some are of the same shots, and how they depend on each other is not known."""
-    seen: list[tuple[str, frozenset[str]]] = []
-    for source in sources:
-        id_ = "" if isinstance(source, Extreme) else source.id
-        if any(
-            not source.shots.isdisjoint(ids) and not (id_ and id_ == other) for other, ids in seen
-        ):
-            return True
-        seen.append((id_, source.shots))
-    return False
-
-
-def _scaled(estimate: Estimate, weight: float, ids: frozenset[str]) -> _Part:
+def _scaled(estimate: Estimate, weight: float, shared: Shared) -> Part:
     value = estimate.value
     below, above = value - estimate.low, estimate.high - value
     least, most = value - estimate.judged[0], estimate.judged[1] - value
     ends = (below, above, least, most) if weight >= 0 else (above, below, most, least)
     size = abs(weight)
-    return _Part(ids, size * estimate.se, tuple(size * end for end in ends))
-
-
-def _independent(parts: Iterable[_Part]) -> list[_Part]:
-    """Join parts that share a point: their distances add up, which is the worst there can be."""
-    found: list[_Part] = []
-    for part in parts:
-        shared = [one for one in found if not part.ids.isdisjoint(one.ids)]
-        for one in shared:
-            found.remove(one)
-            ends = tuple(first + second for first, second in zip(part.ends, one.ends, strict=True))
-            part = _Part(part.ids | one.ids, part.se + one.se, ends)
-        found.append(part)
-    return found
+    return Part(shared, tuple(size * end for end in (estimate.se, *ends)))
 
 
 def _turned(estimate: Estimate, sign: float) -> Estimate:
@@ -413,7 +398,7 @@ def _turned(estimate: Estimate, sign: float) -> Estimate:
 def _place(best: Any, near: Sequence[Any], judged: Sequence[Any], level: float) -> Estimate:
     """Estimate where an extreme is: from the first to the last place that may have it."""
     if not all(map(is_number, [best, *near, *judged])):
-        raise UndecidedError("its axis has values that are no numbers")
+        raise UndecidedError("its axis has values that are no numbers; use min or max")
     low, high = float(min(near)), float(max(near))
     z = NormalDist().inv_cdf((1 + level) / 2)
     least, most = float(min(judged)), float(max(judged))

@@ -13,74 +13,25 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol
 
-from qbatch.bases import is_twirled, told_missing
+from qbatch.bases import is_calibration, is_twirled, told_missing
 from qbatch.manifest.columns import ACROSS_POINTS, OWN_AXES
-from qbatch.result import Counts, Estimate, NotationError, analyse, bases_of, only
+from qbatch.result import (
+    Counts,
+    Estimate,
+    InCommon,
+    NotationError,
+    analyse,
+    bases_of,
+    in_common,
+    only,
+)
 
 if TYPE_CHECKING:
-    from qbatch.job import Job
     from qbatch.manifest.models import Analysis, Manifest, Value
+    from qbatch.point import PlannedPoint, PointOfRun
 
 #: Points kept at most.
 MOST_POINTS = 100_000
-
-
-class Point(Protocol):
-    """What is asked of a point (`snapshot.PointResult`)."""
-
-    @property
-    def id(self) -> str: ...
-    @property
-    def name(self) -> str: ...
-    @property
-    def circuit(self) -> str: ...
-    @property
-    def backend(self) -> str: ...
-    @property
-    def shots(self) -> int: ...
-    @property
-    def sampled(self) -> int: ...
-    @property
-    def done(self) -> int: ...
-    @property
-    def used(self) -> int: ...
-    @property
-    def missing(self) -> Sequence[str]: ...
-    @property
-    def each_setting(self) -> Sequence[Point]: ...
-    @property
-    def basis(self) -> str: ...
-    @property
-    def repeat(self) -> int: ...
-    @property
-    def parameters(self) -> Mapping[str, Value]: ...
-    @property
-    def job(self) -> Job: ...
-    @property
-    def counts(self) -> Counts | None: ...
-    @property
-    def counts_by_basis(self) -> Mapping[str, Counts]: ...
-    @property
-    def estimates(self) -> Mapping[str, Estimate]: ...
-
-
-class Planned(Protocol):
-    """What is asked of a point that is only planned (`plan.SweepPoint`)."""
-
-    @property
-    def id(self) -> str: ...
-    @property
-    def name(self) -> str: ...
-    @property
-    def circuit(self) -> str: ...
-    @property
-    def backend(self) -> str: ...
-    @property
-    def shots(self) -> int: ...
-    @property
-    def repeat(self) -> int: ...
-    @property
-    def parameters(self) -> Sequence[tuple[str, Value]]: ...
 
 
 class Run(Protocol):
@@ -111,7 +62,7 @@ class Measured:
     estimates: Mapping[str, Estimate]
     shots: int
     reason: str
-    _point: Point | None = field(repr=False, compare=False)
+    _point: PointOfRun | None = field(repr=False, compare=False)
 
     @property
     def counts(self) -> Counts | None:
@@ -122,6 +73,13 @@ class Measured:
     def is_measured(self) -> bool:
         """Whether all that it asks for is there."""
         return not self.reason and self.shots > 0
+
+    def why_without(self, name: str, analysis: Analysis) -> str:
+        """Say why it has no such number, as what follows its name: "is not measured (created)"."""
+        if self._point is None or not self.is_measured:
+            return f"is not measured ({self.reason})"
+        why = self._point.undecided.get(analysis.maker_of(name), "")
+        return f"has no {name}{f': {why}' if why else ''}"
 
     @property
     def counts_by_setting(self) -> Mapping[str, Counts]:
@@ -157,8 +115,39 @@ class Measured:
         needed = bases_of(name, point.counts_by_basis, bases, own)
         return {each.basis: each.id for each in settings if each.basis in needed}
 
+    def own_settings_of(self, name: str, analysis: Analysis) -> frozenset[str]:
+        """Return the ids of the settings of which one of its numbers is made, no calibrations."""
+        settings = self.settings_of(name, analysis)
+        return frozenset(settings.values()) - self.calibrations_of(name, analysis)
+
+    def calibrations_of(self, name: str, analysis: Analysis) -> frozenset[str]:
+        """Return the ids of the calibrations by which one of its numbers is mended."""
+        settings = self.settings_of(name, analysis)
+        return frozenset(id_ for basis, id_ in settings.items() if is_calibration(basis))
+
+    def known_of(self, name: str, analysis: Analysis) -> frozenset[str]:
+        """Return what of `shared_by` makes one of its numbers depend on others in a known way.
+
+        That is calibrations, and forms of twirled circuits with their shots: `in_common` has both.
+        """
+        settings = self.settings_of(name, analysis)
+        forms = {text: id_ for text, id_ in settings.items() if is_twirled(text)}
+        return self._shared(forms) | self.calibrations_of(name, analysis)
+
+    def in_common(self, name: str, analysis: Analysis) -> InCommon | None:
+        """Tell by what one of its numbers errs together with those of other points.
+
+        None where that is nothing: where readout is not taken out of it, nor circuits are twirled.
+        """
+        point, asked = self._point, analysis.mitigation
+        if point is None or (asked.readout is None and asked.twirl is None):
+            return None
+        settings, own = [each.basis for each in point.each_setting], analysis.at(self.axes)
+        jobs = point.calibrating_jobs
+        return in_common(name, point.counts_by_basis, settings, own, jobs)
+
     @classmethod
-    def of(cls, point: Point) -> Measured:
+    def of(cls, point: PointOfRun) -> Measured:
         """Take what is needed of a point."""
         own = {axis: getattr(point, axis) for axis in OWN_AXES}
         job, shots = point.job, point.used
@@ -168,6 +157,20 @@ class Measured:
         estimates = point.estimates if shots else {}
         axes = {**own, **point.parameters}
         return cls(point.id, point.name, axes, estimates, shots, reason, point)
+
+
+def told_without(points: Sequence[Measured], name: str, analysis: Analysis) -> str:
+    """Say how many points have no such number, and of one that is measured why.
+
+    ``2 more not measured, 1 more without zz.readout (theta=0: the readout is not calibrated: …)``
+    """
+    measured = [point for point in points if point.is_measured]
+    waiting = len(points) - len(measured)
+    told = [f"{waiting} more not measured"] if waiting else []
+    if measured:
+        first = f"{measured[0].name} {measured[0].why_without(name, analysis)}"
+        told.append(f"{len(measured)} more without {name} ({first})")
+    return ", ".join(told)
 
 
 def needs_points(manifest: Manifest) -> bool:
@@ -190,19 +193,19 @@ class Points:
         #: Points that were not kept, for there are too many.
         self.left_out = 0
 
-    def add_all(self, points: Iterable[Point]) -> None:
+    def add_all(self, points: Iterable[PointOfRun]) -> None:
         """Take in points of the plan, in order."""
         for point in points:
             self.add(point)
 
-    def add(self, point: Point) -> None:
+    def add(self, point: PointOfRun) -> None:
         """Take in a point of the plan."""
         if len(self.found) < MOST_POINTS:
             self.found.append(Measured.of(point))
         else:
             self.left_out += 1
 
-    def add_planned(self, point: Planned) -> None:
+    def add_planned(self, point: PlannedPoint) -> None:
         """Take in a point that is not bought yet."""
         own = {axis: getattr(point, axis) for axis in OWN_AXES}
         axes = {**own, **dict(point.parameters)}

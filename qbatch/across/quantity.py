@@ -270,9 +270,9 @@ def _divided(value: Any, by: Any) -> Any:
 
     above = float(np.mean(np.asarray(by) > 0))
     if np.ndim(by) == 0 and by == 0:
-        raise UndecidedError("it divides by 0")
+        raise UndecidedError("it divides by 0; leave out where it does")
     if MOST_STRAY < above < 1 - MOST_STRAY:
-        raise UndecidedError("it divides by what may be 0: more shots would tell")
+        raise UndecidedError("it divides by what may be 0; more shots would tell")
     return value / by
 
 
@@ -282,7 +282,7 @@ def _raised(value: Any, to: Any) -> Any:
     with np.errstate(all="ignore"):
         found = np.float64(value) ** to if np.ndim(value) == 0 else value**to
     if float(np.mean(~np.isfinite(found))) > MOST_STRAY:
-        raise UndecidedError("it has a power that is no number")
+        raise UndecidedError("it has a power that is no number; leave out where it has")
     return found
 
 

@@ -140,7 +140,10 @@ class Tables:
                 f"in mean(…, over={more[0]})"
             )
         if gone := [axis for axis in wanted if axis not in table.axes]:
-            raise RefusedError(f"it has no axis {listed(gone)} left to have a value for each of")
+            raise RefusedError(
+                f"it has no axis {listed(gone)} left to have a value for each of; "
+                "take it out of `by`"
+            )
         return table
 
     def _table(self, node: Node, owner: str, derived: Derived) -> Table:
@@ -225,7 +228,10 @@ class Tables:
             key = tuple(_step(point.axes.get(axis)) for axis in axes)
             if key in cells and owners[key].id != point.id:
                 told = f"{owners[key].name} and {point.name}"
-                raise RefusedError(f"{_written(name)} is at several points: {told}")
+                raise RefusedError(
+                    f"{_written(name)} is at several points: {told}; "
+                    "name a value in brackets, or gather it"
+                )
             owners[key] = point
             cells[key] = _cell(name.name, point, self._analysis)
         return Table(axes, cells)
@@ -265,7 +271,10 @@ class Tables:
             if not any(is_match(narrowed({axis: value}, self._values), {axis: v}) for v in seen):
                 there = listed(self.text(axis, each) for each in seen) or "no point has it"
                 return f"{_written(name)}: {axis} is never that (it is {there})"
-        return f"{_written(name)}: no point has all of these together"
+        return (
+            f"{_written(name)}: no point has all of these together; "
+            "name values that one of them has"
+        )
 
     def text(self, axis: str, value: Value) -> str:
         """Return a value as it is written in the names of points."""
@@ -335,7 +344,9 @@ class Tables:
             groups.setdefault((*key[:at], *key[at + 1 :]), []).append((key[at][1], cell))
         for place in (place for members in groups.values() for place, _ in members):
             if function.startswith("arg") and not is_number(place):
-                raise RefusedError(f"{function} over {axis}: {place!r} is no number on that axis")
+                raise RefusedError(
+                    f"{function} over {axis}: {place!r} is no number on that axis; use min or max"
+                )
         axes = (*table.axes[:at], *table.axes[at + 1 :])
         return Table(axes, {key: _gathered(function, axis, found) for key, found in groups.items()})
 
@@ -356,9 +367,7 @@ def _written(name: Name) -> str:
 def _cell(name: str, point: Measured, analysis: Analysis) -> Cell:
     if name in point.estimates:
         return of_source(Number.of(point, name, analysis))
-    if point.reason:
-        return Missing((f"{point.name} is not measured ({point.reason})",))
-    return Missing((f"{point.name} has no {name}",))
+    return Missing((f"{point.name} {point.why_without(name, analysis)}",))
 
 
 def _reasons(cells: Iterable[Cell]) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ slopes; fits that share shots take the worst.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from qbatch.across.fits import Fitted
     from qbatch.manifest.expected import Theory
     from qbatch.manifest.models import Analysis, Value
+    from qbatch.result import ByForm
 
     Floats = npt.NDArray[np.float64]
 
@@ -130,6 +131,26 @@ class FittedTheory:
         if key not in self._shots:
             self._shots[key] = fitted.shots_of(self._analysis)
         return self._shots[key]
+
+    def in_common(self, key: tuple[str, str, str]) -> dict[Hashable, Floats]:
+        """Return by what a fitted parameter errs that points err by, too, in its own error."""
+        fitted, parameter = self._fitted(key)
+        found = fitted.errors_in_common(parameter)
+        error = fitted.parameters[parameter].se
+        return {job: each / error for job, each in found.items()}
+
+    def by_form(self, key: tuple[str, str, str]) -> ByForm | None:
+        """Return by what a fitted parameter errs in each form of twirled circuits, likewise.
+
+        None where it is fitted to points that are not twirled.
+        """
+        fitted, parameter = self._fitted(key)
+        found = fitted.errors_by_form(parameter)
+        return None if found is None else found.times(1 / fitted.parameters[parameter].se)
+
+    def _fitted(self, key: tuple[str, str, str]) -> tuple[Fitted, str]:
+        name, label, parameter = key
+        return next(one for one in self._fits[name] if one.label == label), parameter
 
     def covariance(self, keys: Sequence[tuple[str, str, str]]) -> Floats:
         """How standard errors of fitted parameters depend on one another, shape (n, n)."""

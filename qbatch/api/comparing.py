@@ -8,7 +8,8 @@ from dataclasses import fields
 from pathlib import Path
 
 from qbatch import difference, snapshot
-from qbatch.api.runs import folder_of, open_run
+from qbatch.api.runs import RUN, folder_of, open_run
+from qbatch.arguments import FLAG, NOTHING, NUMBER, TEXT, list_of, map_of, of_type, takes
 from qbatch.difference.judging import Word
 from qbatch.difference.telling import lines
 from qbatch.errors import SelectionError
@@ -35,6 +36,18 @@ class Difference(difference.Difference):
         return "".join([*notes, table(("", ""), rows)])
 
 
+_SIDE = RUN | of_type("a qbatch.Run", snapshot.Run)
+
+
+@takes(
+    first=_SIDE,
+    second=_SIDE | NOTHING,
+    backends=map_of("a map from backend to backend", TEXT) | NOTHING,
+    between=TEXT,
+    values=list_of("a list of values", TEXT | NUMBER | FLAG),
+    error_rate=NUMBER,
+    within=NUMBER | map_of("a map from number to change", NUMBER) | NOTHING,
+)
 def diff(
     first: Comparable,
     second: Comparable | None = None,
@@ -59,6 +72,7 @@ def diff(
         within: A change that is tolerated, of all numbers or number -> change: 0 or more.
 
     Raises:
+        TypeError: An argument is of another kind.
         SelectionError: There is no such thing, it has no points that were measured, no such axis,
             value or backend; or neither `second` nor `between` is given, or both.
         SnapshotError: A run folder is damaged.

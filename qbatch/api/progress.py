@@ -15,8 +15,8 @@ from typing import Any
 from qbatch.executor.events import Event, Finished, Observer, Progress, Started, Waiting, Warned
 from qbatch.executor.waits import OpenWait
 from qbatch.fragments import line, note, table
-from qbatch.notation import duration, whole
-from qbatch.report.numbers import amount, count_of
+from qbatch.notation import amount, duration, whole
+from qbatch.report.numbers import count_of
 
 #: Seconds between two changes.
 PAUSE_S = 0.25
@@ -127,6 +127,7 @@ class Shown:
                 amount(each.spent, each.unit) if each.unit else "",
             )
             for name, each in backends.items()
+            if each.total  # else nothing is to be run there
         ]
         head = ("backend", "completed", "in flight", "failed, cancelled or held", "spent")
-        return table(head, rows)
+        return table(head, rows) if rows else ""

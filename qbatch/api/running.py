@@ -38,7 +38,7 @@ def run(manifest: Manifest | str | Path, options: Options) -> Run:
         results, not exceptions.
 
     Raises:
-        TypeError: There is no such option, or the manifest is none.
+        TypeError: There is no such option, one is of another kind, or the manifest is none.
         SourceErrors: The manifest or a circuit is wrong: all mistakes at once.
         ProviderError: A provider cannot be reached, or refuses the credentials.
         SnapshotError: The run folder cannot be used, or is another manifest's.

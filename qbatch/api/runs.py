@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from qbatch import snapshot
-from qbatch.fragments import line, table
+from qbatch.arguments import PATH, of_type, takes
+from qbatch.fragments import line, note, table
 from qbatch.manifest import Manifest, load_manifest
 from qbatch.manifest.bare import is_circuit
 from qbatch.notation import whole
 from qbatch.snapshot import check_owner, find_run_folder, run_folder_of
-from qbatch.snapshot.tables import points_to_html
 
 if TYPE_CHECKING:
     from qbatch.report.figures import Figure
     from qbatch.report.judging import CheckResult
+
+
+#: Points that a notebook is shown.
+MOST_POINTS = 20
 
 
 class Run(snapshot.Run):
@@ -59,7 +64,7 @@ class Run(snapshot.Run):
         return draw_one(self, {"x": x, "y": y, **more})
 
     def _repr_html_(self) -> str:
-        from qbatch.report.numbers import amount
+        from qbatch.notation import amount
 
         spent = [f"{amount(cost, unit)} spent" for unit, cost in self.spent().items()]
         states = [f"{whole(n)} {state}" for state, n in self.counts_by_state().items()]
@@ -67,9 +72,33 @@ class Run(snapshot.Run):
             (result.check.text, result.verdict.value, result.summary) for result in self.check()
         ]
         judged = table(("check", "verdict", "at"), checks)
-        return line(self.name, *states, *spent) + judged + points_to_html(self)
+        return line(self.name, *states, *spent) + judged + _points_in_html(self)
 
 
+def _points_in_html(run: Run) -> str:
+    """Return the first points and their numbers, which read as in a report."""
+    from qbatch.report.numbers import full
+
+    points = list(itertools.islice(run, MOST_POINTS))
+    names = list(dict.fromkeys(name for point in points for name in point.estimates))
+    rows = []
+    for point in points:
+        found = [point.estimates.get(name) for name in names]
+        numbers = ["" if one is None else full(one) for one in found]
+        rows.append([point.name, point.job.error or point.state_in_words, *numbers])
+    more = len(run) - len(points)
+    below = [f"… and {whole(more)} more"] if more > 0 else []
+    if names:
+        level = f"{100 * run.manifest.analysis.intervals.level:.4g} %"
+        below.append(f"Value(standard error in its last digits) [low, high]: {level} intervals.")
+    return table(("point", "state", *names), rows) + "".join(map(note, below))
+
+
+#: A run as functions take it: by its folder, or by its manifest.
+RUN = PATH | of_type("a qbatch.Manifest", Manifest)
+
+
+@takes(run=RUN)
 def open_run(run: str | Path | Manifest) -> Run:
     """Open a run for reading.
 
@@ -78,6 +107,7 @@ def open_run(run: str | Path | Manifest) -> Run:
             the manifest asks for now; its points are those that ran.
 
     Raises:
+        TypeError: It is none of these.
         SnapshotError: There is no run there, or it is damaged or newer than this qbatch.
         SourceErrors: It is a manifest, and wrong.
     """

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from qbatch import snapshot
-from qbatch.api.runs import folder_of
+from qbatch.api.runs import RUN, folder_of
+from qbatch.arguments import of_type, takes
 from qbatch.fragments import line, table
 from qbatch.job import JobState
 from qbatch.manifest import Manifest
-from qbatch.notation import whole
-from qbatch.report.numbers import amount
+from qbatch.notation import amount, whole
 from qbatch.snapshot.held import Held
 
 
@@ -74,6 +74,7 @@ class Status:
         return line(self.name, *self._facts) + table(("held", "backend", "why"), held)
 
 
+@takes(run=RUN | of_type("a qbatch.Run", snapshot.Run))
 def status(run: str | Path | Manifest | snapshot.Run) -> Status:
     """Say how far a run is; it may be running meanwhile.
 
@@ -81,6 +82,7 @@ def status(run: str | Path | Manifest | snapshot.Run) -> Status:
         run: An opened run, a run folder, or a manifest: then its run.
 
     Raises:
+        TypeError: It is none of these.
         SnapshotError: There is no run there, or it is damaged or newer than this qbatch.
         SourceErrors: It is a manifest, and wrong.
     """

@@ -3,6 +3,7 @@
 writing     a run to an archive: a zip file that is an RO-Crate
 verifying   whether digests, ids and numbers of an archive are what they should be
 drifting    what references tell of drift, told anew
+mending     by which calibrations points are mended, told anew
 repeating   a sample of its simulated points, run again
 
 What an archive holds is read in `qbatch.exchange.archived`.

@@ -55,7 +55,9 @@ def wrong_with_sources(archive: Archive) -> str:
         own, *others = [Base(path, path, archive.text(name)) for path, name in table.items()]
         home = posixpath.dirname(own.path)
         if home.startswith("/") or ".." in home.split("/"):
-            raise ValueError(f"{own.path} leads out of where it is kept")
+            raise ValueError(
+                f"{own.path} leads out of where it is kept; keep it below the manifest"
+            )
         bases = [
             Base(posixpath.relpath(each.path, home or "."), each.file, each.text) for each in others
         ]

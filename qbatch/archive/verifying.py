@@ -17,8 +17,9 @@ from typing import Any
 
 from qbatch.archive.calibrations import wrong_calibrations
 from qbatch.archive.drifting import check_drift
+from qbatch.archive.mending import Mender, mended_counts, wrongly_mended
 from qbatch.archive.sources import wrong_with_sources
-from qbatch.bases import Setting, is_calibration
+from qbatch.bases import is_calibration
 from qbatch.errors import QbatchError
 from qbatch.exchange.archived.checking import check_files, check_jobs, id_problem
 from qbatch.exchange.archived.contents import (
@@ -35,6 +36,7 @@ from qbatch.exchange.archived.jobs import read_jobs
 from qbatch.exchange.archived.points import ArchivedPoint, Finding, points_of
 from qbatch.exchange.archived.reading import Archive, read_archive
 from qbatch.manifest import Manifest, parse_manifest
+from qbatch.manifest.decisions import decisions_in
 from qbatch.result import Counts, Estimate, analyse, analyse_settings
 
 #: Numbers may differ in their last digits between machines.
@@ -82,13 +84,14 @@ def verify(path: Path) -> Verified:
     if manifest is None:
         return found
     settings: list[ArchivedPoint] = []
+    jobs = read_jobs(archive) if JOBS in archive.files else None  # an earlier qbatch kept none
+    mender = None if jobs is None else Mender(jobs, manifest)
     for point in points_of(archive, found.findings):
         found.ids += 1
         settings += point
         found.findings += (each for one in point for each in id_problem(one))
-        found.findings += _check_numbers(found, point, manifest)
-    if JOBS in archive.files:  # an earlier qbatch kept none
-        jobs = read_jobs(archive)
+        found.findings += _check_numbers(found, point, manifest, mender)
+    if jobs is not None:
         found.findings += check_jobs(archive, jobs, settings)
         found.findings += check_drift(archive, jobs, manifest)
     return found
@@ -113,6 +116,7 @@ def _manifest_of(archive: Archive, findings: list[Finding]) -> Manifest | None:
                 file=MANIFEST,
                 folder=nothing_in_it,
                 overrides=[str(one) for one in overrides.get("overrides", [])],
+                decisions=decisions_in(overrides.get("decided"), ENVIRONMENT),
                 sums={str(file): str(text) for file, text in sums.items()},
             )
     except (QbatchError, AttributeError, TypeError) as error:
@@ -121,15 +125,18 @@ def _manifest_of(archive: Archive, findings: list[Finding]) -> Manifest | None:
 
 
 def _check_numbers(
-    found: Verified, point: Sequence[ArchivedPoint], manifest: Manifest
+    found: Verified, point: Sequence[ArchivedPoint], manifest: Manifest, mender: Mender | None
 ) -> Iterator[Finding]:
     where = f"{RESULTS}: {point[0].name}"
     try:
         counts = {setting.basis: setting.counts for setting in point}
-        computed = _analysed(counts, point[0].fields, manifest)
-    except (ValueError, KeyError, TypeError, QbatchError) as error:
+        mended, wrong = _mended(counts, point, mender)
+        computed = _analysed(mended, point[0].fields, manifest)
+    except (ValueError, KeyError, TypeError, AttributeError, QbatchError) as error:
         yield Finding(where, f"its counts cannot be analysed: {type(error).__name__}: {error}")
         return
+    if wrong:
+        yield Finding(where, f"calibrated: {wrong}")
     for setting in point:
         bought, there = sum(n for _, n in setting.facts["jobs"]), counts[setting.basis].shots
         if there != bought:
@@ -147,6 +154,29 @@ def _check_numbers(
                 break
 
 
+def _mended(
+    counts: Mapping[str, Counts], point: Sequence[ArchivedPoint], mender: Mender | None
+) -> tuple[Mapping[str, Counts], str]:
+    """Return a point's counts with those of the calibrations by which it is mended.
+
+    Returns:
+        They, and in what the archive tells otherwise by which it is; "" where it does not.
+    """
+    told = point[0].fields.get("calibrated")
+    if mender is None:
+        chosen: Mapping[str, Mapping[str, int]] = {} if told is None else told["counts"]
+        found = mended_counts(counts, chosen)
+        return (counts if told is None else {**_own(counts), **found}), ""
+    aged = mender.calibrated(point)
+    wrong = wrongly_mended(told, aged)
+    return (counts if aged is None else {**_own(counts), **aged.counts}), wrong
+
+
+def _own(counts: Mapping[str, Counts]) -> dict[str, Counts]:
+    """Return the counts of a point's settings that are no calibrations."""
+    return {text: each for text, each in counts.items() if not is_calibration(text)}
+
+
 def _analysed(
     counts: Mapping[str, Counts], fields: Mapping[str, Any], manifest: Manifest
 ) -> Mapping[str, Estimate]:
@@ -156,28 +186,8 @@ def _analysed(
     settings = fields.get("settings")
     if not settings:
         return analyse(counts[""], analysis)
-    if "calibrated" in fields:
-        counts = _mended_by(counts, fields["calibrated"]["counts"])
     bases = [str(setting["basis"]) for setting in settings]
     return analyse_settings(counts, bases, analysis)
-
-
-def _mended_by(
-    counts: Mapping[str, Counts], chosen: Mapping[str, Mapping[str, int]]
-) -> Mapping[str, Counts]:
-    """Return a point's counts with those of the calibrations by which it is mended.
-
-    Raises:
-        ValueError: They are not among those of all calibrations.
-    """
-    found = {text: each for text, each in counts.items() if not is_calibration(text)}
-    for prepared, told in chosen.items():
-        text = Setting(prepared=prepared).text
-        every = counts[text].to_dict()
-        if any(shots > every.get(bits, 0) for bits, shots in told.items()):
-            raise ValueError(f"{text} is said to have read more than all its jobs did")
-        found[text] = Counts.from_dict(counts[text].registers, told)
-    return found
 
 
 def _is_near(told: Any, computed: float) -> bool:

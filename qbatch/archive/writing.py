@@ -23,6 +23,7 @@ from qbatch.exchange.archived.contents import (
     LOCK,
     MANIFEST,
     POINTS,
+    PROGRAMS,
     RESULTS,
     SETTINGS,
     SUMS,
@@ -32,10 +33,12 @@ from qbatch.exchange.archived.contents import (
 )
 from qbatch.exchange.archived.jobs import jobs_of
 from qbatch.exchange.secrets import scan
+from qbatch.manifest.decisions import decisions_facts
 from qbatch.plan.pinning.lock import installed_packages
 from qbatch.report import render
-from qbatch.report.files import replacing
+from qbatch.report.files import json_file, replacing
 from qbatch.snapshot.origins import read_origins
+from qbatch.snapshot.programs import read_programs
 from qbatch.snapshot.sources import read_sources
 
 if TYPE_CHECKING:
@@ -101,7 +104,7 @@ def _describe(crate: Any, run: Run, digests: dict[str, str]) -> None:
     software = {"@type": "SoftwareApplication", "name": "qbatch", "version": __version__}
     qbatch = crate.add(ContextEntity(crate, "#qbatch", properties=software))
     facts = {"name": f"qbatch run {run.meta.get('manifest_path', run.name)}"}
-    for key, fact in (("startTime", "started_at"), ("endTime", "finished_at")):
+    for key, fact in (("startTime", "created_at"), ("endTime", "finished_at")):
         if run.meta.get(fact):
             facts[key] = run.meta[fact]
     made = [{"@id": name} for name in digests if not _is_given(name)]
@@ -122,19 +125,21 @@ def _files(run: Run) -> Iterator[tuple[str, bytes]]:
     """
     settings, points = _points(run)
     if not points:
-        raise SelectionError(f"{run.folder}: no point has a result yet; there is nothing to keep")
+        raise SelectionError(f"{run.folder}: no point has a result yet; run it first")
     yield MANIFEST, run.manifest.text.encode()
     yield from source_files(read_sources(run.meta), run.manifest.folder.resolve())
     lock = run.manifest.folder / LOCK
     if lock.is_file():
         yield LOCK, lock.read_bytes()
-    yield SUMS, _json(dict(run.manifest.sums))
+    yield SUMS, json_file(dict(run.manifest.sums))
     for key, setting in settings.items():
         text = setting.pop("circuit")
         setting["circuit_file"] = f"{CIRCUITS}/{key}.qasm"
         yield setting["circuit_file"], text.encode()
-    yield SETTINGS, _json(settings)
-    yield POINTS, _json(points)
+        if programs := read_programs(run, key):
+            yield f"{PROGRAMS}/{key}.qasm", programs[-1].encode()
+    yield SETTINGS, json_file(settings)
+    yield POINTS, json_file(points)
     yield JOBS, jobs_of(run, points).model_dump_json(indent=1, exclude_defaults=True).encode()
     yield RESULTS, render(run, "json").encode()
     yield TABLE, render(run, "csv").encode()
@@ -143,10 +148,10 @@ def _files(run: Run) -> Iterator[tuple[str, bytes]]:
     for each in run.calibrations:
         document = run.calibrations.document(each.digest)
         if document is not None:
-            yield f"{CALIBRATIONS}/{each.digest}.json", _json(document)
+            yield f"{CALIBRATIONS}/{each.digest}.json", json_file(document)
     for form in ("md", "html"):
         yield f"report.{form}", render(run, form).encode()
-    yield ENVIRONMENT, _json(_environment(run))
+    yield ENVIRONMENT, json_file(_environment(run))
 
 
 def _points(run: Run) -> tuple[dict[str, dict[str, Any]], dict[str, dict[str, Any]]]:
@@ -178,6 +183,7 @@ def _environment(run: Run) -> dict[str, Any]:
         "revision": run.meta.get("revision", ""),
         "ran_from": [each.facts() for each in read_origins(run.meta)],
         "overrides": list(run.manifest.overrides),
+        "decided": decisions_facts(run.manifest.decisions),
         "archived_with": {
             "qbatch": __version__,
             "python": platform.python_version(),
@@ -187,7 +193,3 @@ def _environment(run: Run) -> dict[str, Any]:
             "packages_sha256": digest_of("\n".join(packages).encode()),
         },
     }
-
-
-def _json(value: Any) -> bytes:
-    return (json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n").encode()

@@ -71,7 +71,7 @@ class CodeFunction:
         name = f"_qbatch_code_{sha256(str(self.path).encode()).hexdigest()[:16]}"
         spec = spec_from_file_location(name, self.path)
         if spec is None or spec.loader is None:
-            raise CircuitError(Place(self._file), "is no Python file")
+            raise CircuitError(Place(self._file), "is no Python file; name one that ends in .py")
         module = module_from_spec(spec)
         sys.modules[name] = module
         sys.path.insert(0, str(self.path.parent))
@@ -80,12 +80,16 @@ class CodeFunction:
                 spec.loader.exec_module(module)
         finally:
             sys.path.remove(str(self.path.parent))
-        function = getattr(module, self._name, None)
+        function = self._taken(getattr(module, self._name, None))
         if not callable(function):
             known = [key for key, value in vars(module).items() if callable(value)]
-            hint = did_you_mean(self._name, known)
+            hint = did_you_mean(self._name, known) or "; define it there"
             raise CircuitError(Place(self._file), f"has no function '{self._name}'{hint}")
         found: Callable[..., Any] = function
+        return found
+
+    def _taken(self, found: object) -> object:
+        """Return what is called of what the file has under the name."""
         return found
 
     def _parameters(self) -> Mapping[str, Parameter]:

@@ -78,7 +78,9 @@ def folded(circuit: Circuit, scale: float, fold: Fold) -> tuple[Circuit, float]:
     parts = _parts(outline, fold)
     total = sum(part.weight for part in parts)
     if not total:
-        raise UnfoldableError("has no gates, so that there is no noise of gates to scale")
+        raise UnfoldableError(
+            "the circuit has no gates, and so no noise of gates to scale; leave zne out"
+        )
     times = int((scale - 1) / 2 + 1e-9)
     last, reached = _last((scale - 1) / 2 * total - times * total, parts)
     try:
@@ -88,26 +90,29 @@ def folded(circuit: Circuit, scale: float, fold: Fold) -> tuple[Circuit, float]:
         raise UnfoldableError(str(error)) from error
     except (CircuitError, SourceErrors) as error:
         problem = error.problem if isinstance(error, CircuitError) else str(error)
-        raise UnfoldableError(f"cannot be folded {scale:g} times: {problem}") from error
+        raise UnfoldableError(f"the circuit cannot be folded {scale:g} times: {problem}") from error
     return made, 1 + 2 * (times + reached / total)
 
 
 def _check(circuit: Circuit, outline: Outline) -> None:
     operations = [*outline.operations]
     if any(isinstance(each, If | While) for each in operations):
-        raise UnfoldableError("goes by conditions; what is done then cannot be undone")
+        raise UnfoldableError(
+            "the circuit goes by conditions; what is done then cannot be undone: leave zne out"
+        )
     if circuit.facts.is_dynamic:
         raise UnfoldableError(
-            "measures or resets a qubit and goes on with it; measure and reset cannot be undone"
+            "the circuit measures or resets a qubit and goes on with it, which cannot be undone; "
+            "measure once, at the end"
         )
     if outline.ends_within:
-        raise UnfoldableError("ends within a block; leave out `end`")
+        raise UnfoldableError("the circuit ends within a block; leave out `end`")
     for statement in outline.statements:
         kinds = {type(each) for each in statement.operations}
         if Gate in kinds and kinds & {Measure, Reset}:
             raise UnfoldableError(
-                "has a statement that both acts on qubits and measures or resets them; measure in "
-                "a statement of its own"
+                "the circuit has a statement that both acts on qubits and measures or resets them; "
+                "measure in a statement of its own"
             )
 
 

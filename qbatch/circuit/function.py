@@ -1,12 +1,14 @@
-"""Circuits from Python functions: the person's own code, run only where it is trusted.
+"""Circuits from Python: the person's own code, run only where it is trusted.
 
 Rules: a function is called with its arguments by name and returns a Qiskit circuit or OpenQASM
-text. What goes wrong in it: see `code`.
+text; a Qiskit circuit that the file has ready counts as a function without arguments that returns
+it. What goes wrong in it: see `code`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 
 from qbatch.circuit.code import CodeFunction
@@ -27,6 +29,11 @@ class CircuitFunction(CodeFunction):
         self.arguments = frozenset(self.parameters)
         self.optional = self.arguments.difference(self.needed)
 
+    def _taken(self, found: object) -> object:
+        from qiskit import QuantumCircuit
+
+        return partial(_itself, found) if isinstance(found, QuantumCircuit) else found
+
     def render(self, values: Mapping[str, object]) -> str:
         """Call the function and return its circuit as OpenQASM.
 
@@ -45,3 +52,7 @@ class CircuitFunction(CodeFunction):
                 "return a Qiskit circuit or OpenQASM text",
             )
         return qasm3_text(result, self._definition())
+
+
+def _itself(found: object) -> object:
+    return found

@@ -77,7 +77,7 @@ def measured_whole(circuit: Circuit) -> Circuit:
         names = listed([register.name for register in facts.registers])
         raise UnfitBasisError(f"nothing is measured into {names}; add a measurement")
     if not facts.num_qubits:
-        raise UnfitBasisError("the circuit has no qubits")
+        raise UnfitBasisError("the circuit has no qubits; declare those that are measured")
     outline = outline_of(circuit.text)
     return with_lines(circuit, {outline.end: _readout(outline)})
 

@@ -106,7 +106,9 @@ def _apply_symbolically(function: str, args: list[Any]) -> Any:
     )
     method = getattr(args[0], name, None)
     if method is None:
-        raise TypeError(f"{function}() of an input is not supported")
+        raise TypeError(
+            f"{function}() of an input is not supported; compute it before, in a sweep's formula"
+        )
     return method()
 
 

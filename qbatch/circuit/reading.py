@@ -85,7 +85,9 @@ def bind(circuit: Circuit, values: Mapping[str, float]) -> QuantumCircuit:
     """
     missing = [name for name in circuit.facts.parameters if name not in values]
     if missing:
-        raise CircuitError(Place(circuit.name), f"no value for input '{missing[0]}'")
+        raise CircuitError(
+            Place(circuit.name), f"no value for input '{missing[0]}'; sweep it, or set it"
+        )
     from qiskit.exceptions import QiskitError
 
     built = build(circuit)

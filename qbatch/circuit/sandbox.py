@@ -77,19 +77,23 @@ class Budget:
         self.steps -= steps
         self.made -= made
         if self.steps < 0:
-            raise TooMuchError(f"the template takes more than {self._most_steps} steps")
+            raise TooMuchError(
+                f"the template takes more than {self._most_steps} steps; make fewer rounds"
+            )
         if self.made < 0:
-            raise TooMuchError(f"the template makes more than {self._most_made} characters")
+            raise TooMuchError(
+                f"the template makes more than {self._most_made} characters; make it write less"
+            )
 
     def take(self, value: Result) -> Result:
         """Pay for a value that has been made, by its size."""
         if isinstance(value, str):
             if len(value) > LONGEST:
-                raise TooMuchError(f"a text of more than {LONGEST} characters")
+                raise TooMuchError(f"a text of more than {LONGEST} characters; make it shorter")
             self.pay(1, len(value))
         elif isinstance(value, list | tuple | dict | range):
             if len(value) > self._most_items:
-                raise TooMuchError(f"a list of more than {self._most_items} items")
+                raise TooMuchError(f"a list of more than {self._most_items} items; make it shorter")
             self.pay(1, _ITEM * len(value))
         else:
             self.pay()
@@ -146,19 +150,23 @@ def _check_growth(operator: str, left: Any, right: Any) -> None:
         bits = abs(left).bit_length() * abs(right) if operator == "**" else 0
         bits += left.bit_length() + right.bit_length() if operator == "*" else 0
         if bits > _INTEGER_BITS:
-            raise TooMuchError(f"an integer of more than {_INTEGER_BITS} bits")
+            raise TooMuchError(
+                f"an integer of more than {_INTEGER_BITS} bits; use a smaller one, or a float"
+            )
     for thing, other in ((left, right), (right, left)):
         if not isinstance(thing, str | list | tuple):
             continue
         size = len(thing) * other if operator == "*" and isinstance(other, int) else 0
         size += len(left) + len(right) if operator == "+" and hasattr(other, "__len__") else 0
         if size > (LONGEST if isinstance(thing, str) else MOST_ITEMS):
-            raise TooMuchError(f"'{operator}' makes a text or list that is too long")
+            raise TooMuchError(
+                f"'{operator}' makes a text or list that is too long; make it shorter"
+            )
 
 
 def check_format(text: str) -> None:
     if re.search(r"%[^a-zA-Z%]*(\d{3,}|\*)", text):
-        raise TooMuchError("a width or precision of more than 99 in a format")
+        raise TooMuchError("a width or precision of more than 99 in a format; use a smaller one")
 
 
 @pass_context
@@ -170,7 +178,7 @@ def _print(context: Context, value: Any) -> Any:
         value = "true" if value else "false"
     elif isinstance(value, float):
         if not math.isfinite(value):
-            raise TypeError(f"{value} is no number in OpenQASM")
+            raise TypeError(f"{value} is no number in OpenQASM; write a finite one")
         value = repr(value)
     elif value is None or not isinstance(value, str | int):
         raise TypeError(f"a {type(value).__name__} cannot be written; write its items one by one")
@@ -184,7 +192,7 @@ def _print(context: Context, value: Any) -> Any:
 def _scalars(values: Iterable[Any]) -> list[Any]:
     items = list(values)
     if not all(isinstance(item, _SCALARS) for item in items):
-        raise TypeError("only numbers and texts can be used here, not lists of lists")
+        raise TypeError("only numbers and texts can be used here, not lists of lists; name an item")
     return items
 
 
@@ -211,13 +219,13 @@ def _paid(function: Callable[..., Any]) -> Callable[..., Any]:
 def _join(values: Iterable[Any], separator: str = "") -> str:
     texts = [str(item) for item in _scalars(values)]
     if sum(map(len, texts)) + len(str(separator)) * len(texts) > LONGEST:
-        raise TooMuchError("join makes a text that is too long")
+        raise TooMuchError("join makes a text that is too long; join fewer")
     return str(separator).join(texts)
 
 
 def _replace(text: str, old: str, new: str) -> str:
     if (len(text) + 1) * max(1, len(new)) > LONGEST:
-        raise TooMuchError("replace may make a text that is too long")
+        raise TooMuchError("replace may make a text that is too long; replace less")
     return str(text).replace(old, new)
 
 
@@ -302,7 +310,7 @@ def _weighed(context: Context, value: Any, levels: int = 3) -> Any:
     if isinstance(value, list | tuple | dict):
         budget.pay(1, _ITEM * len(value))
         if levels == 0:
-            raise TypeError("lists within lists within lists are not supported")
+            raise TypeError("lists within lists within lists are not supported; use lists of lists")
         for item in value.values() if isinstance(value, dict) else value:
             if isinstance(item, list | tuple | dict | str):
                 _weighed(context, item, levels - 1)
@@ -338,7 +346,9 @@ class Meter(NodeTransformer):
 
     def visit_For(self, node: nodes.For) -> nodes.Node:  # noqa: N802
         if node.recursive:
-            raise TemplateAssertionError("recursive loops are not supported", node.lineno)
+            raise TemplateAssertionError(
+                "recursive loops are not supported; use loops within loops", node.lineno
+            )
         self._inside(node)
         node.iter = _wrapped(node.iter, "rounds")
         return node
@@ -371,7 +381,9 @@ class Meter(NodeTransformer):
 
     def visit_Const(self, node: nodes.Const) -> nodes.Node:  # noqa: N802
         if isinstance(node.value, float) and not math.isfinite(node.value):
-            raise TemplateAssertionError("this number is not finite", node.lineno)
+            raise TemplateAssertionError(
+                "this number is not finite; write a smaller one", node.lineno
+            )
         return node
 
     def visit_Getitem(self, node: nodes.Getitem) -> nodes.Node:  # noqa: N802
@@ -391,6 +403,8 @@ class Meter(NodeTransformer):
         return _wrapped(node, "literal") if node.ctx == "load" else node
 
     def _refuse(self, node: nodes.Node) -> nodes.Node:
-        raise TemplateAssertionError("a template stands alone: no include or import", node.lineno)
+        raise TemplateAssertionError(
+            "a template stands alone; write what it would include or import into it", node.lineno
+        )
 
     visit_Include = visit_Import = visit_FromImport = visit_Extends = _refuse  # noqa: N815

@@ -45,7 +45,9 @@ def program_text(
     """
     for name in circuit.facts.parameters:
         if name not in values:
-            raise CircuitError(Place(circuit.name), f"no value for input '{name}'")
+            raise CircuitError(
+                Place(circuit.name), f"no value for input '{name}'; sweep it, or set it"
+            )
     key = (circuit.sha256, version, register, fit)
     text = _texts.get(key)
     if text is None:
@@ -79,7 +81,7 @@ class _Text:
         for (angle, is_length), piece in zip(self._angles, self._pieces[1:], strict=True):
             number = _bound(angle, values)
             if is_length and number < 0:
-                raise ValueError(f"a delay of {number:g} is not possible")
+                raise ValueError(f"a delay of {number:g} is not possible; give 0 or more")
             parts += (decimal(number), piece)
         return "".join(parts)
 

@@ -413,7 +413,8 @@ def path_inside(file: str, folder: Path, place: Place) -> Path:
     if path.is_dir():
         raise CircuitError(place, f"{file} is a folder; name a file in it")
     if not is_file:
-        raise CircuitError(place, f"{file} is no file{_nearest_file(path, root)}")
+        hint = _nearest_file(path, root) or "; is the path right?"
+        raise CircuitError(place, f"{file} is no file{hint}")
     return path
 
 
@@ -435,7 +436,7 @@ def _read(file: str, folder: Path, place: Place, at_most: int) -> str:
     except OSError as error:
         raise CircuitError(place, f"{file} cannot be read: {error.strerror}") from error
     if len(data) > at_most:
-        raise CircuitError(Place(file), f"is larger than {at_most} bytes")
+        raise CircuitError(Place(file), f"is larger than {at_most} bytes; make it shorter")
     try:
         return data.decode("utf-8-sig").replace("\r\n", "\n")
     except UnicodeDecodeError as error:

@@ -52,14 +52,18 @@ class CompiledTemplate:
         self._file = file
         self._lines = text.splitlines()
         if len(text) > LONGEST_TEMPLATE:
-            raise CircuitError(Place(file), f"has more than {LONGEST_TEMPLATE} characters")
+            raise CircuitError(
+                Place(file), f"has more than {LONGEST_TEMPLATE} characters; make it shorter"
+            )
         sandbox = Sandbox()
         try:
             self.arguments, self.optional = _arguments(text)
             code = sandbox.compile(Meter().visit(sandbox.parse(text)), filename="<template>")
             self._template = Template.from_code(sandbox, code, sandbox.globals)
         except TemplateSyntaxError as error:
-            raise self._error(error.lineno, error.message or "is no template") from error
+            raise self._error(
+                error.lineno, error.message or "is no template; mend it there"
+            ) from error
         except (SyntaxError, RecursionError, MemoryError, ArithmeticError, ValueError) as error:
             raise self._error(1, f"is nested too deep or too large ({error})") from error
 
@@ -76,7 +80,9 @@ class CompiledTemplate:
                 parts.append(part)
                 length += len(part)
                 if length > LONGEST:
-                    raise TooMuchError(f"the circuit has more than {LONGEST} characters")
+                    raise TooMuchError(
+                        f"the circuit has more than {LONGEST} characters; make it write less"
+                    )
         except UndefinedError as error:
             raise self._at(error, f"{error.message}") from error
         except _MISTAKES as error:

@@ -179,7 +179,10 @@ class _Builder:
             if key is None:
                 self._free_left -= len(definition.body)
                 if self._free_left < 0:
-                    raise ValueError(f"gates of free angles come down to more than {MOST} gates")
+                    raise ValueError(
+                        f"gates of free angles come down to more than {MOST} gates; "
+                        "use simpler ones"
+                    )
                 return gate
             self._own[key] = gate
         return self._own[key]
@@ -228,7 +231,7 @@ def _finite(angle: Any) -> Any:
     if not isinstance(angle, complex | int | float) and angle.is_real():
         angle = float(angle)
     if isinstance(angle, complex) or (isinstance(angle, float) and not math.isfinite(angle)):
-        raise ArithmeticError(f"the angle is {angle}")
+        raise ArithmeticError(f"the angle is {angle}; give a finite real one")
     return angle
 
 

@@ -146,8 +146,8 @@ class _Plan:
 def _plan_of(circuit: Circuit) -> _Plan:
     if circuit.facts.is_dynamic:
         raise UntwirlableError(
-            "measures or resets a qubit and goes on with it, or goes by conditions; only what is "
-            "measured at the end can be twirled"
+            "the circuit measures or resets a qubit and goes on with it, or goes by conditions; "
+            "only what is measured once, at the end, can be twirled"
         )
     return _made_plan(circuit.text, circuit.facts.terminal)
 

@@ -16,7 +16,8 @@ import click
 from qbatch import __version__
 from qbatch.cli.configured import begin_configured, see_configured
 from qbatch.cli.error_messages import ErrorMessages
-from qbatch.cli.group import Verbs
+from qbatch.cli.failures import wants_json
+from qbatch.cli.group import Verbs, named_in
 from qbatch.cli.streams import begin_in_utf8, prepare_streams
 
 #: So many more objects stand there before Python looks for circles among them. By its own 700 it
@@ -40,7 +41,7 @@ def qbatch(context: click.Context) -> None:  # \b is click's word for "keep thes
     qbatch plan bell.yaml           what would run, and why
     qbatch run bell.yaml            run what is missing, write the report
     """  # noqa: D301
-    see_configured(context.invoked_subcommand)
+    see_configured(context, context.invoked_subcommand, named_in(context))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -49,10 +50,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         begin_in_utf8()
         gc.set_threshold(MORE_OBJECTS)
     prepare_streams()
-    told = ErrorMessages()
+    words = sys.argv[1:] if arguments is None else arguments
+    told = ErrorMessages(as_json=wants_json(words), verb=words[0] if words else "")
     outer = click.Context(qbatch, color=begin_configured())  # of what is told after a verb
     with outer.scope(), told:
-        code = qbatch.main(arguments, prog_name="qbatch", standalone_mode=False, color=outer.color)
+        code = qbatch.main(
+            arguments, prog_name="qbatch", standalone_mode=False, color=outer.color, obj=outer
+        )
         told.exit_code = code if isinstance(code, int) else 0
         sys.stdout.flush()
     return told.exit_code

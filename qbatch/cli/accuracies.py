@@ -17,13 +17,17 @@ MOST_NAMED = 10
 
 def facts_of(run: Run) -> dict[str, Any] | None:
     """What `status --json` says of accuracies; None where none is asked for."""
+    from qbatch.accuracy.deciding import told_shots
+    from qbatch.accuracy.saving import saving_of
     from qbatch.accuracy.standing import standings
 
     found = standings(run)
     if not found:
         return None
+    saving = saving_of(found)
     return {
         "counts": dict(Counter(each.why for each in found)),
+        "saving": None if saving is None else {**saving._asdict(), "share": saving.share},
         "points": [
             {
                 "point": each.point.name,
@@ -31,7 +35,7 @@ def facts_of(run: Run) -> dict[str, Any] | None:
                 "shots": each.shots,
                 "of_target": each.shares,
                 "wanted": sum(each.decision.wanted.values()) if each.decision else None,
-                "needs": each.decision.needs if each.decision else None,
+                "needs": told_shots(each.decision.needs) if each.decision else None,
             }
             for each in found
         ],
@@ -56,7 +60,17 @@ def lines_of(facts: dict[str, Any]) -> list[str]:
     lines += [f"  {_told(point)}" for point in left[:MOST_NAMED]]
     if len(left) > MOST_NAMED:
         lines.append(f"  and {whole(len(left) - MOST_NAMED)} more; --json has all")
-    return lines
+    return [*lines, *_saved(facts)]
+
+
+def _saved(facts: dict[str, Any]) -> list[str]:
+    """Say how many shots were saved beside as many at each point, where some were."""
+    from qbatch.accuracy.saving import Saving
+
+    told = facts["saving"]
+    if told is None or told["share"] <= 0:
+        return []
+    return [f"shots: {Saving(told['used'], told['alike'])}"]
 
 
 def planned(offer: Offer) -> Iterator[str]:
@@ -81,11 +95,11 @@ def _told(point: dict[str, Any]) -> str:
     shares: dict[str, float] = point["of_target"]
     errors = ", ".join(f"{name} at {share:.3g} x its target" for name, share in shares.items())
     told = f"{point['point']}: {errors or 'not measured yet'} with {whole(point['shots'])} shots"
-    if point["why"] in ("max", "rounds", "budget") and point["needs"] < 2**53:
+    if point["why"] in ("max", "rounds", "budget") and point["needs"] is not None:
         return f"{told}; about {whole(point['needs'])} would reach it"
     return f"{told}; next {whole(point['wanted'])}" if point["why"] == "more" else told
 
 
 def short(facts: dict[str, Any]) -> Sequence[str]:
-    """The lines that `run` ends with: what did not reach its target."""
-    return [] if set(facts["counts"]) == {"reached"} else lines_of(facts)
+    """The lines that `run` ends with: what did not reach its target, and what was saved."""
+    return _saved(facts) if set(facts["counts"]) == {"reached"} else lines_of(facts)

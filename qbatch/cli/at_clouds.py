@@ -99,7 +99,7 @@ def open_accounts(
         raise SelectionError("--backend names one of a manifest: give the manifest too")
     loaded = None if manifest is None else load_manifest(manifest, trust=trust)
     if loaded is not None and backend is not None and backend not in loaded.backends:
-        hint = did_you_mean(backend, loaded.backends)
+        hint = did_you_mean(backend, loaded.backends) or f"; it has {listed(loaded.backends)}"
         raise SelectionError(f"{manifest}: there is no backend {backend!r}{hint}")
     accounts = find_accounts(loaded, surroundings_of(loaded, trust=trust), provider)
     if backend is not None:
@@ -146,7 +146,9 @@ def jobs_of(driver: Driver, name: str) -> JobsAtCloud:
     from qbatch.providers.listing import Lists
 
     if not isinstance(driver, Lists):
-        raise SelectionError(f"{name}: its driver cannot be asked what stands there")
+        raise SelectionError(
+            f"{name}: its driver cannot be asked what stands there; look at the cloud's own page"
+        )
     return driver.jobs_at_cloud()
 
 
@@ -249,7 +251,7 @@ def _read(
 
     for one in ids:
         if identifier(one) is None:
-            raise SelectionError(f"{one!r} is no job's id")
+            raise SelectionError(f"{one!r} is no job's id; `qbatch jobs` lists them")
     assert account.driver is not None
 
     async def ask(_: Driver) -> list[T | None]:
@@ -261,7 +263,9 @@ def _read(
     found = [each for each in answer if each is not None]
     absent = [one for one, each in zip(ids, answer, strict=True) if each is None]
     if absent:
-        raise SelectionError(f"{account.name}: there is no job {listed(absent)}")
+        raise SelectionError(
+            f"{account.name}: there is no job {listed(absent)}; `qbatch jobs` lists them"
+        )
     return found
 
 

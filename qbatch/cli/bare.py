@@ -10,17 +10,20 @@ import shlex
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import wraps
+from itertools import chain, count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from qbatch.cli.completing import complete_providers
 from qbatch.cli.options import Function
 from qbatch.cli.tables import tell
 from qbatch.errors import SelectionError
 
 if TYPE_CHECKING:
     from qbatch.executor import Options
+    from qbatch.manifest import Manifest
     from qbatch.manifest.bare import BareCircuit
     from qbatch.plan import Plan
 
@@ -44,17 +47,25 @@ class Named:
             SourceErrors: Everything that is wrong.
             SelectionError: A parameter has no value, or there is none of that name.
         """
-        from qbatch.plan import expand, expand_file
+        from qbatch.plan import expand
+
+        return expand(self.manifest(overrides, trust=trust))
+
+    def manifest(self, overrides: Sequence[str], *, trust: bool) -> Manifest:
+        """Read it, or what stands for a circuit.
+
+        Raises:
+            SourceErrors: Everything that is wrong with it.
+            SelectionError: A parameter has no value, or there is none of that name.
+        """
+        from qbatch.plan import read_file
 
         if self.circuit is None:
-            return expand_file(self.path, overrides=overrides, trust=trust)
+            return read_file(self.path, overrides=overrides, trust=trust)
         manifest = self.circuit.manifest(overrides=overrides)
         _check_parameters(self.circuit)
-        if self.path.suffix == ".py":
-            from qbatch.circuit.allowed import allow
-
-            allow(self.path.resolve())
-        return expand(manifest)
+        _allow(self.circuit)
+        return manifest
 
     def planned(self, options: Options) -> Options:
         """Plan a circuit, which the executor could not; a manifest it plans itself."""
@@ -65,7 +76,7 @@ class Named:
     def offer_to_save(self) -> None:
         """Say how to keep a circuit that ran as a manifest."""
         if self.circuit is not None:
-            tell(f"as a manifest: {self.circuit.command} --save {self.circuit.name}.yaml")
+            tell(f"as a manifest: {self.circuit.command} --save {_free_name(self.circuit.name)}")
 
 
 def circuit_options(*, saves: bool) -> Callable[[Function], Function]:
@@ -79,7 +90,8 @@ def circuit_options(*, saves: bool) -> Callable[[Function], Function]:
         @wraps(function)
         def called(**given: Any) -> Any:
             asked = {name: given.pop(name) for name in ("shots", "backends", "parameters")}
-            named = _named(given.pop("manifest"), save=given.pop("save", None), **asked)
+            asked |= {"save": given.pop("save", None), "overrides": given["overrides"]}
+            named = _named(given.pop("manifest"), **asked)
             ended = function(named, **given)
             if saves and not given["as_json"]:
                 named.offer_to_save()
@@ -106,6 +118,7 @@ _OPTIONS: tuple[Callable[[Any], Any], ...] = (
         "backends",
         multiple=True,
         metavar="PROVIDER[:TARGET]",
+        shell_complete=complete_providers,
         help="Where a circuit runs, instead of the simulator here: oqc:qpu:uk:1. Repeatable.",
     ),
     click.option(
@@ -131,6 +144,7 @@ def _named(
     backends: tuple[str, ...],
     parameters: tuple[str, ...],
     save: Path | None,
+    overrides: tuple[str, ...],
 ) -> Named:
     from qbatch.manifest.bare import BareCircuit, is_circuit
     from qbatch.providers import EMBEDDED
@@ -139,13 +153,22 @@ def _named(
         _refuse_flags(shots=shots, backends=backends, parameters=parameters, save=save)
         return Named(path)
     axes = dict(map(_axis, parameters))
-    command = _command(path, shots, backends, parameters)
+    command = _command(path, shots, backends, parameters, overrides)
     circuit = BareCircuit(path, backends or (EMBEDDED,), shots, axes, command)
     if save is None:
         return Named(circuit.path, circuit)
     _check_parameters(circuit)
-    _save(circuit, save)
+    _save(circuit, save, overrides)
+    _allow(circuit)
     return Named(save)
+
+
+def _allow(circuit: BareCircuit) -> None:
+    """Let a Python file run that the person named by itself."""
+    if circuit.path.suffix == ".py":
+        from qbatch.circuit.allowed import allow
+
+        allow(circuit.path.resolve())
 
 
 def _refuse_flags(**given: Any) -> None:
@@ -176,17 +199,28 @@ def _axis(written: str) -> tuple[str, str]:
 
 
 def _command(
-    path: Path, shots: int | None, backends: tuple[str, ...], parameters: tuple[str, ...]
+    path: Path,
+    shots: int | None,
+    backends: tuple[str, ...],
+    parameters: tuple[str, ...],
+    overrides: tuple[str, ...],
 ) -> str:
     """Return what says again what runs."""
     words = ["qbatch", "run", path.name if path.is_absolute() else str(path)]
     words += [] if shots is None else ["--shots", str(shots)]
     words += [word for each in backends for word in ("--backend", each)]
     words += [word for each in parameters for word in ("-p", each)]
+    words += [word for each in overrides for word in ("-S", each)]
     return shlex.join(words)
 
 
-def _save(circuit: BareCircuit, save: Path) -> None:
+def _free_name(name: str) -> str:
+    """A file's name for a manifest that is not taken in the current folder."""
+    more = (f"{name}-{number}.yaml" for number in count(2))
+    return next(each for each in chain([f"{name}.yaml"], more) if not Path(each).exists())
+
+
+def _save(circuit: BareCircuit, save: Path, overrides: Sequence[str]) -> None:
     """Write a circuit's manifest where the person said, and over nothing.
 
     Raises:
@@ -203,7 +237,7 @@ def _save(circuit: BareCircuit, save: Path) -> None:
         )
     if save.exists():
         raise SelectionError(f"{save}: is there already; name another file, or run that one")
-    write_text(save, circuit.text(folder))
+    write_text(save, circuit.text(folder, overrides))
 
 
 def _check_parameters(circuit: BareCircuit) -> None:

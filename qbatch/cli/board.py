@@ -15,8 +15,7 @@ from rich.text import Text
 from qbatch.cli.pace import RunPace
 from qbatch.cli.waiting import Waits, format_wait, is_held_up
 from qbatch.executor import BackendProgress
-from qbatch.notation import duration, whole
-from qbatch.report.numbers import amount
+from qbatch.notation import amount, duration, whole
 
 #: Characters of the bar, and of a run's or a backend's name, at most.
 BAR, NAME = 30, 24
@@ -38,16 +37,16 @@ class Board:
     def __init__(self, name: str, total: int, done: int, began: float, unit: str = "point") -> None:
         self._name, self._total, self._done, self._began = name, total, done, began
         self._unit = unit
-        self._pace = RunPace(total, began, done, unit)
+        self._pace = RunPace(began, done, unit)
         self._ended: dict[str, float] = {}
         self.trouble = ""
         self.backends: Mapping[str, BackendProgress] = {}
         self.waits: Waits = {}
         self.is_over = False
 
-    def advance(self, done: int) -> None:
-        """So many points are done."""
-        self._done = done
+    def advance(self, done: int, total: int) -> None:
+        """So many points are done, of so many that are known by now to be run."""
+        self._done, self._total = done, total
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         for line in self.lines(options.max_width):
@@ -59,7 +58,7 @@ class Board:
         """Yield its lines; the bar is as long as there is room for."""
         now = time.monotonic()
         is_held = is_held_up(self.waits)
-        pace = self._pace.text(self._done, now, self.backends, is_held_up=is_held)
+        pace = self._pace.text(self._done, self._total, now, self.backends, is_held_up=is_held)
         parts = [f"{whole(self._done)}/{whole(self._total)} {self._unit}s", pace]
         text = Text.assemble(*(f" {part}" for part in parts if part))
         if self.trouble:

@@ -11,6 +11,7 @@ import click
 
 from qbatch.cli.tables import format_table, say, tell
 from qbatch.errors import ProviderError, SelectionError
+from qbatch.instants import told_if_known
 
 if TYPE_CHECKING:
     from qbatch.cli.clouds import Account
@@ -105,7 +106,7 @@ def _cells(job: JobAtCloud, owners: Sequence[Owner]) -> list[str]:
 
 def _short(instant: str) -> str:
     """An instant to the minute, for a column."""
-    return instant[:16].replace("T", " ")
+    return told_if_known(instant, "minute")
 
 
 def told_state(job: JobAtCloud) -> str:
@@ -114,7 +115,7 @@ def told_state(job: JobAtCloud) -> str:
 
 
 def told_cost(job: JobAtCloud) -> str:
-    from qbatch.report.numbers import amount
+    from qbatch.notation import amount
 
     return "" if job.cost is None else amount(job.cost, job.unit)
 
@@ -135,7 +136,7 @@ def told_double(command: str, job: JobAtCloud, owner: Owner) -> str:
 
 def _noted_cost(owner: Owner) -> str:
     """What the run said that a double costs; "" where it did not."""
-    from qbatch.report.numbers import amount
+    from qbatch.notation import amount
 
     noted = owner.noted
     if noted is None or noted.cost is None:
@@ -161,6 +162,7 @@ def tell_one(
         value = getattr(job, key)
         if value:
             told = ", ".join(value) if isinstance(value, tuple) else value
+            told = told_if_known(value) if key.endswith("_at") else told
             say(f"  {key.removesuffix('_at'):<9}{told}")
     if cost := told_cost(job):
         say(f"  cost     {cost}{account.mark}")

@@ -70,10 +70,10 @@ def find_accounts(
         SelectionError: There is no such provider.
     """
     found: dict[tuple[str | None, ...], list[str]] = {}
-    for name, backend in manifest.backends.items() if manifest else ():
+    for name, backend in manifest.known_backends.items() if manifest else ():
         found.setdefault(_key(backend), []).append(name)
     accounts = [
-        _account(manifest.backends[names[0]], tuple(names), manifest.folder, around)
+        _account(manifest.known_backends[names[0]], tuple(names), manifest.folder, around)
         for names in found.values()
         if manifest is not None
     ]
@@ -132,7 +132,9 @@ def _account(
     except ProviderError as found:
         error = found
     except ValueError as found:  # a driver's own options model
-        error = ProviderError(f"{backend.provider}: its options are wrong: {found}")
+        error = ProviderError(
+            f"{backend.provider}: its options are wrong: {found}; mend them in the manifest"
+        )
     return Account(backend.provider, backend.provider, names, driver, source, hosts, error)
 
 

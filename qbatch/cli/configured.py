@@ -1,4 +1,7 @@
-"""What the configuration says of this call: read once at its beginning, before anything runs."""
+"""What the configuration says of this call: read once at its beginning, before anything runs.
+
+The project is that of the manifest or run that is named; of the current folder where none is.
+"""
 
 from __future__ import annotations
 
@@ -9,8 +12,12 @@ from typing import IO, TYPE_CHECKING
 
 import click
 
+from qbatch.cli.tables import tell
+from qbatch.configuration.files import check_names, leaving_out, read_own
+from qbatch.configuration.places import configuration_file
 from qbatch.configuration.settings import Settings, read_settings
-from qbatch.errors import SourceError, SourceErrors
+from qbatch.errors import SnapshotError
+from qbatch.project import project_root
 
 if TYPE_CHECKING:
     from qbatch.snapshot import Run
@@ -19,48 +26,101 @@ if TYPE_CHECKING:
 _COLORS = {"auto": None, "always": True, "never": False}
 
 #: Verbs that a person needs to mend a configuration.
-_WITHOUT = frozenset({"help", "explain"})
+_WITHOUT = frozenset({"completion", "explain", "help", "schema"})
+
+#: Verbs that save what is bought or measured: a wrong configuration does not stop them.
+SAVING = frozenset(
+    (
+        "archive",
+        "cancel",
+        "doctor",
+        "export",
+        "fetch",
+        "jobs",
+        "resolve",
+        "show",
+        "status",
+        "verify",
+    )
+)
 
 #: Threads that write reports while a run goes on see it, too.
-_READ: ContextVar[Settings | SourceError | SourceErrors | None] = ContextVar("_READ", default=None)
+_READ: ContextVar[Settings | None] = ContextVar("_READ", default=None)
 
 
 def begin_configured() -> bool | None:
-    """Read the configuration; return what click is to do about colours.
+    """Read what configures the current folder; return what click is to do about colours.
 
-    A mistake in it is kept for `see_configured`: help is given in spite of it.
+    A mistake in it is for `see_configured` to tell: help is given in spite of it.
     """
-    read: Settings | SourceError | SourceErrors
-    try:
+    with leaving_out():
         read = read_settings(os.environ, Path())
-    except (SourceError, SourceErrors) as mistake:
-        read = mistake
     _READ.set(read)
-    return None if isinstance(read, Exception) else _COLORS[read.color]
+    return _COLORS[read.color]
 
 
-def see_configured(verb: str | None) -> None:
-    """See that the configuration is right before a verb begins.
+def see_configured(context: click.Context, verb: str | None, named: Path | None) -> None:
+    """Read what configures the place that a verb is called for, before the verb begins.
+
+    Args:
+        context: Of the whole call; what is read holds until it ends.
+        verb: That is called.
+        named: The manifest or run that it names; None: it is for the current folder.
 
     Raises:
-        SourceError: It has a mistake.
+        SourceError: It has a mistake, and the verb saves nothing.
         SourceErrors: It has several.
     """
-    if verb not in _WITHOUT:
-        settings()
+    if verb in _WITHOUT:
+        return
+    folder = Path() if named is None else folder_of(named)
+    if verb in SAVING:
+        told = context.with_resource(leaving_out())
+        read = _read(folder)
+        for mistake in told:
+            tell(f"{click.style('qbatch: warning:', fg='red', bold=True)} {mistake}")
+        if told:
+            tell(f"  `{verb}` goes on without {'it' if len(told) == 1 else 'them'}")
+    else:
+        read = _read(folder)
+    _READ.set(read)
+    context.color = _COLORS[read.color]
+    if isinstance(context.obj, click.Context):
+        context.obj.color = context.color
+
+
+def _read(folder: Path) -> Settings:
+    read = read_settings(os.environ, folder)
+    if (own := read_own(os.environ)) is not None and own.accounts:
+        from qbatch.providers.registry import provider_names
+
+        file = str(configuration_file(os.environ))
+        check_names(own.accounts, provider_names(), "accounts", "provider", file)
+    return read
+
+
+def folder_of(named: Path) -> Path:
+    """Return the folder by which the project of a manifest or run is found."""
+    if not named.is_dir():
+        return named.parent
+    from qbatch.snapshot.home import RUNS, home_of
+    from qbatch.snapshot.paths import SNAPSHOT
+
+    usual = named.resolve().parent == project_root(named) / RUNS
+    if usual or not (named / SNAPSHOT).is_file():
+        return named
+    from qbatch.snapshot import Run
+
+    try:  # it was run with --out: its manifest says which project it is of
+        with Run(named) as run:
+            return home_of(run.meta, named)
+    except (KeyError, SnapshotError):  # who opens it for what is in it tells what is wrong
+        return named
 
 
 def settings() -> Settings:
-    """Return what holds for this call.
-
-    Raises:
-        SourceError: The configuration has a mistake.
-        SourceErrors: It has several.
-    """
-    read = _READ.get()
-    if isinstance(read, Exception):
-        raise read
-    return read or Settings()
+    """Return what holds for this call."""
+    return _READ.get() or Settings()
 
 
 def report_formats(run: Run) -> tuple[str, ...] | None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from qbatch.cli.accuracies import planned
+from qbatch.cli.choices import shown_choice
 from qbatch.cli.quotes import quotes_table
 from qbatch.cli.runs import ask
 from qbatch.cli.words import headline
@@ -83,6 +84,9 @@ def _show(teller: Teller, offer: Offer) -> None:
     shots = sum(each.shots for each in summary.backends if each.backend in offer.paid)
     is_new = not offer.paid or offer.left.shots == shots
     teller.said(headline(plan.manifest.name, summary, is_priced=is_new))
+    for decision in plan.manifest.decisions:
+        for line in shown_choice(decision):
+            teller.said(line)
     if left_open := unlimited(offer.limits, targets, offer.rates):
         teller.said(left_open)
     short = shortfalls(offer.limits, offer.left, offer.rates, offer.spent) if offer.costs else []

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from qbatch.cli.tables import format_table, say, tell
+from qbatch.instants import in_zone
 
 if TYPE_CHECKING:
     from qbatch.snapshot import Run
@@ -41,10 +42,10 @@ def show_drift(run: Run, *, as_json: bool) -> None:
         ):
             share = wilson(ones, shots, level)
             interval = f"{share.low:.4f} to {share.high:.4f}"
-            when = f"{at:%Y-%m-%d %H:%M:%S}"
+            when = in_zone(at)
             told = "bad stretch" if number in in_bad else ""
             rows.append([str(number + 1), when, str(shots), f"{share.value:.4f}", interval, told])
-        head = ["", "ran at (UTC)", "shots", f"share of {each.outcome}", f"{level:.0%}", ""]
+        head = ["", "ran at", "shots", f"share of {each.outcome}", f"{level:.0%}", ""]
         click.echo(format_table(head, rows, indent="  "))
         for one in bad:
             if one.found.backend == each.backend:

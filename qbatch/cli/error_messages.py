@@ -15,7 +15,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from qbatch.cli.failures import failure, is_for_want_of_room, message_of, mistakes_in
 from qbatch.cli.tables import tell, width_of
+from qbatch.instants import told_within
 
 if TYPE_CHECKING:
     from qbatch.errors import SourceError
@@ -24,12 +26,22 @@ if TYPE_CHECKING:
 #: Characters shown of a line that has a mistake: in any window, and in a wide one.
 LEAST_SHOWN, MOST_SHOWN = 40, 100
 
+#: Verbs that end with a report.
+WRITE_REPORTS = frozenset({"run", "retry", "fetch", "cancel", "report"})
+
 
 class ErrorMessages:
-    """A context that tells any error and keeps the exit code it leads to."""
+    """A context that tells any error and keeps the exit code it leads to.
 
-    def __init__(self) -> None:
+    Args:
+        as_json: Write it to stdout as JSON, too.
+        verb: That was typed.
+    """
+
+    def __init__(self, *, as_json: bool = False, verb: str = "") -> None:
         self.exit_code = 0
+        self._as_json = as_json
+        self._verb = verb
 
     def __enter__(self) -> ErrorMessages:
         return self
@@ -45,7 +57,7 @@ class ErrorMessages:
         from qbatch.cli.exits import code_of
 
         try:
-            self.exit_code = _tell(error)
+            self.exit_code = _tell(error, self._verb, as_json=self._as_json)
         except OSError:  # nobody listens any more
             own = getattr(error, "exit_code", None)
             self.exit_code = own if isinstance(own, int) else code_of(error)
@@ -53,16 +65,10 @@ class ErrorMessages:
         return True
 
 
-def _is_for_want_of_room(error: OSError) -> bool:
-    from qbatch.report.files import NO_ROOM
-
-    return error.errno in NO_ROOM
-
-
-def _tell(error: BaseException) -> int:
+def _tell(error: BaseException, verb: str, *, as_json: bool) -> int:
+    """Tell an error, and return its exit code."""
     from qbatch.cli.error_topics import topic_of
-    from qbatch.cli.exits import Exit, code_of
-    from qbatch.errors import QbatchError, SourceError, SourceErrors
+    from qbatch.cli.exits import Exit
 
     if isinstance(error, click.exceptions.Exit):
         return error.exit_code
@@ -71,6 +77,20 @@ def _tell(error: BaseException) -> int:
     if isinstance(error, BrokenPipeError):  # the reader has seen enough
         _drop_closed_streams()
         return Exit.DONE
+    code = _tell_person(error, verb)
+    topic = topic_of(error)
+    if topic:
+        tell(click.style(f"more: qbatch help {topic}", dim=True))
+    if as_json:
+        click.echo(failure(error, code, topic))
+    return code
+
+
+def _tell_person(error: BaseException, verb: str) -> int:
+    """Say what is wrong, and return the exit code."""
+    from qbatch.cli.exits import Exit, code_of
+    from qbatch.errors import QbatchError, SourceError, SourceErrors
+
     if isinstance(error, click.Abort | KeyboardInterrupt):
         tell("interrupted")
         return Exit.INTERRUPTED
@@ -82,31 +102,17 @@ def _tell(error: BaseException) -> int:
         tell(said.getvalue().removesuffix("\n"))
         return error.exit_code
     if isinstance(error, (SourceErrors, SourceError)):
-        _tell_mistakes(mistakes_in(error))
-    elif isinstance(error, QbatchError):
-        tell(f"{click.style('qbatch:', fg='red')} {error}")
-    elif isinstance(error, OSError) and _is_for_want_of_room(error):
-        place = error.filename or "the output"
-        tell(
-            f"{click.style('qbatch:', fg='red')} {place}: {error.strerror}; make room, then run "
-            "the same command again: what was finished is saved"
-        )
-        return Exit.PENDING
+        _tell_mistakes(mistakes_in(error), verb)
+    elif isinstance(error, QbatchError) or is_for_want_of_room(error):
+        tell(f"{click.style('qbatch:', fg='red')} {told_within(message_of(error))}")
+        if remedy := getattr(error, "remedy", ""):
+            tell(remedy)
     else:
         _tell_bug(error)
-    if topic := topic_of(error):
-        tell(click.style(f"more: qbatch help {topic}", dim=True))
-    return code_of(error)
+    return Exit.PENDING if is_for_want_of_room(error) else code_of(error)
 
 
-def mistakes_in(error: SourceError | ExceptionGroup[SourceError]) -> list[SourceError]:
-    """All single mistakes of a group, nested ones too, in order."""
-    if not isinstance(error, ExceptionGroup):
-        return [error]
-    return [mistake for part in error.exceptions for mistake in mistakes_in(part)]
-
-
-def _tell_mistakes(mistakes: Sequence[SourceError]) -> None:
+def _tell_mistakes(mistakes: Sequence[SourceError], verb: str) -> None:
     """Tell every mistake, each with its line, and how many there are."""
     for mistake in mistakes:
         tell(describe(mistake))
@@ -114,14 +120,15 @@ def _tell_mistakes(mistakes: Sequence[SourceError]) -> None:
 
     number = "1 mistake" if len(mistakes) == 1 else f"{len(mistakes)} mistakes"
     is_late = any(isinstance(mistake, ReportError) for mistake in mistakes)
-    end = "the results are kept: mend it, then `qbatch report`" if is_late else "nothing was run"
+    again = "`qbatch report`" if verb in WRITE_REPORTS else "the same command again"
+    end = f"the results are kept: mend it, then {again}" if is_late else "nothing was run"
     tell(f"{number}; {end}")
 
 
 def describe(error: SourceError) -> str:
     """``file:line:column: problem``, the line itself, and a caret below the column."""
     place = click.style(f"{error.place}:", bold=True)
-    lines = [f"{place} {error.problem}"]
+    lines = [f"{place} {told_within(error.problem)}"]
     if error.excerpt and error.place.line is not None:
         gutter = f"{error.place.line:>6} | "
         room = max(LEAST_SHOWN, (width_of(sys.stderr) or MOST_SHOWN) - len(gutter) - len("……"))

@@ -24,6 +24,9 @@ _OF_KIND: tuple[tuple[type[BaseException], str], ...] = (
     (errors.PointsFailed, "reliability"),
 )
 
+#: Of a package that is missing: what uses the extra that brings it.
+_OF_EXTRA = {"archive": "comparing", "dask": "dask", "data": "python"}
+
 #: The longest beginning of a manifest's key that stands here decides.
 _OF_KEY = {
     "analysis": "numbers",
@@ -34,10 +37,16 @@ _OF_KEY = {
     "budget": "budgets",
     "checks": "numbers",
     "circuits": "circuits",
+    "engine.installed": "extending",
     "extends": "bases",
     "report": "numbers",
     "reuse": "pooling",
+    "run.notify": "notices",
     "run.reference": "drift",
+    **dict.fromkeys(
+        (f"shots.{key}" for key in ("of", "target_se", "target_width", "min", "max", "relative")),
+        "adaptive",
+    ),
 }
 
 #: The longest beginning of a module's name that stands here decides, unless a step of it is called
@@ -49,6 +58,7 @@ _OF_ROOM = {
     "api": "python",
     "api.comparing": "comparing",
     "archive": "comparing",
+    "arguments": "python",
     "arithmetic": "manifest",
     "circuit": "circuits",
     "circuit.calibrating": "mitigation",
@@ -67,14 +77,20 @@ _OF_ROOM = {
     "cli.verbs.resolve": "reliability",
     "configuration": "configuration",
     "difference": "comparing",
+    "engines": "extending",
     "exchange": "extending",
+    "exchange.archived": "comparing",
     "executor": "reliability",
+    "executor.deciding": "any-of",
     "executor.reuse": "pooling",
+    "fit_models": "extending",
     "formula": "across",
     "job": "reliability",
     "manifest": "manifest",
     "manifest.accuracy": "adaptive",
     "manifest.analysis": "numbers",
+    "manifest.any_of": "any-of",
+    "manifest.decisions": "any-of",
     "manifest.budget": "budgets",
     "manifest.derived": "across",
     "manifest.expected": "across",
@@ -87,8 +103,10 @@ _OF_ROOM = {
     "plan": "manifest",
     "plan.accuracy": "adaptive",
     "plan.calibrations": "mitigation",
+    "plan.choosing": "any-of",
     "plan.pricing": "budgets",
     "plan.references": "drift",
+    "plan.undecided": "any-of",
     "providers": "clouds",
     "providers.local": "circuits",
     "providers.local.engines": "engines",
@@ -112,6 +130,8 @@ def topic_of(error: BaseException) -> str:
         return ""
     if error.topic:
         return error.topic
+    if isinstance(error, errors.ExtraError) and error.extra in _OF_EXTRA:
+        return _OF_EXTRA[error.extra]
     return topic_for(type(error), _told(error), _room_of(error.__traceback__))
 
 

@@ -13,6 +13,9 @@ from qbatch.notation import did_you_mean, listed
 #: Stands for a name that the person gives.
 NAME = "NAME"
 
+#: Longer names of keys have a line of their own, so that what is said of them has room.
+_WIDEST = 24
+
 #: Lines shown of an example.
 MOST_LINES = 8
 
@@ -57,13 +60,19 @@ class Keys:
         Raises:
             SelectionError: There is none.
         """
-        steps = [step for step in path.replace("[", ".").replace("]", "").split(".") if step]
-        found = self._walk(Key((), self._schema), steps)
-        if not found:
-            found = self._walk(Key((), self._schema), ["backends", NAME, *steps])
-        if not found:
+        steps = _steps(path)
+        if not (found := self._meant(steps)):
             raise SelectionError(self._unknown(steps))
         return found
+
+    def names_in(self, path: str) -> list[str]:
+        """Return the names of the keys in what a path means, sorted; none where that is nothing."""
+        found = self._meant(_steps(path))
+        return sorted({each.path[-1] for key in found for each in self.inner(key)})
+
+    def _meant(self, steps: Sequence[str]) -> list[Key]:
+        top = Key((), self._schema)
+        return self._walk(top, steps) or self._walk(top, ["backends", NAME, *steps])
 
     def _walk(self, key: Key, steps: Sequence[str]) -> list[Key]:
         if not steps:
@@ -112,7 +121,7 @@ class Keys:
                 where = f"{'.'.join(steps[:at])} has" if at else "a manifest has"
                 there = listed(names, 20) if names else "nothing is in it"
                 return f"{where} no {steps[at]!r} ({there}){did_you_mean(steps[at], names)}"
-        return f"there is no key {'.'.join(steps)!r}"
+        return f"there is no key {'.'.join(steps)!r}; `qbatch help every-key` lists them"
 
     def lines(self, key: Key) -> Iterator[str]:
         """Yield what there is to say of a key."""
@@ -124,10 +133,14 @@ class Keys:
             yield f"  default  {json.dumps(default, ensure_ascii=False)}"
         if inner := self.inner(key):
             yield "  in it"
-            width = max(len(each.path[-1]) for each in inner)
+            width = min(max(len(each.path[-1]) for each in inner), _WIDEST)
             for each in inner:
                 whose = f" ({each.whose})" if each.whose != key.whose else ""
-                yield f"    {each.path[-1].ljust(width)}  {self.described(each)}{whose}"
+                name, told = each.path[-1], f"{self.described(each)}{whose}"
+                if len(name) > width:
+                    yield f"    {name}"
+                    name = ""
+                yield f"    {name.ljust(width)}  {told}"
 
     def described(self, key: Key) -> str:
         """Return a key's description; of one that only names a form, that form's."""
@@ -155,6 +168,10 @@ class Keys:
             items = schema.get("items")
             return f"a list of: {self.kind(items)}" if isinstance(items, dict) else "a list"
         return _KINDS.get(first, first) + _range(schema)
+
+
+def _steps(path: str) -> list[str]:
+    return [step for step in path.replace("[", ".").replace("]", "").split(".") if step]
 
 
 _KINDS = {

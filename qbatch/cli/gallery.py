@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import qbatch
+from qbatch.cli.tables import wrapped
 from qbatch.errors import SelectionError
 from qbatch.notation import did_you_mean
 
@@ -32,9 +33,10 @@ def names() -> list[str]:
 
 
 def described() -> str:
-    """List all examples, one line each."""
+    """List all examples, a line each; what a narrow terminal has no room for stands beneath."""
     width = max(map(len, names()))
-    return "\n".join(f"  {name.ljust(width)}  {_description(name)}" for name in names())
+    lines = (f"  {name.ljust(width)}  {_description(name)}" for name in names())
+    return wrapped("\n".join(lines), further=" " * (width + 4))
 
 
 def files_of(name: str) -> Iterator[tuple[str, str]]:
@@ -45,7 +47,7 @@ def files_of(name: str) -> Iterator[tuple[str, str]]:
     """
     name = name.removesuffix(".yaml").replace("-", "_")
     if name not in names():
-        hint = did_you_mean(name, names())
+        hint = did_you_mean(name, names()) or "; there are these"
         raise SelectionError(f"there is no example {name!r}{hint}\n{described()}")
     text = _text(f"{name}.yaml")
     yield f"{name}.yaml", text

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from importlib import import_module
 from keyword import iskeyword
+from pathlib import Path
 from typing import Any
 
 import click
@@ -51,8 +52,8 @@ SECTIONS: Mapping[str, Mapping[str, tuple[str, str]]] = {
     },
 }
 
-#: Where a call keeps the words that were typed.
-TYPED = "qbatch.typed"
+#: Where a call keeps the words that were typed; and the verb of them, with the words after it.
+TYPED, CALLED = "qbatch.typed", "qbatch.called"
 
 _VERBS = {verb: entry for verbs in SECTIONS.values() for verb, entry in verbs.items()}
 
@@ -89,7 +90,9 @@ class Verbs(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         if args and args[0] not in _VERBS and not args[0].startswith("-"):
             ctx.fail(f"there is no verb {args[0]!r}{_nearest(args[0])}")
-        return super().resolve_command(ctx, args)
+        found = super().resolve_command(ctx, args)
+        ctx.meta[CALLED] = found
+        return found
 
     def format_commands(
         self,
@@ -111,6 +114,24 @@ class Verbs(click.Group):
         ]
         # The group's own options, without the verbs that click would import to describe them.
         return items + click.Command.shell_complete(self, ctx, incomplete)
+
+
+def named_in(context: click.Context) -> Path | None:
+    """Return the first manifest, run or folder that a call names and that is there; else None."""
+    name, command, words = context.meta.get(CALLED, (None, None, []))
+    if command is None:
+        return None
+    with command.make_context(name, [*words], parent=context, resilient_parsing=True) as seen:
+        given = [seen.params.get(each.name) for each in command.params if _is_named(each)]
+    paths = [path for each in given for path in (each if isinstance(each, tuple) else (each,))]
+    return next((Path(path) for path in paths if path is not None and Path(path).exists()), None)
+
+
+def _is_named(parameter: click.Parameter) -> bool:
+    """Tell whether a parameter is what a verb is about."""
+    return isinstance(parameter, click.Argument) and (
+        isinstance(parameter.type, click.Path) or parameter.metavar == "A"
+    )
 
 
 def _nearest(word: str) -> str:

@@ -16,7 +16,7 @@ from qbatch.cli.configured import report_formats
 from qbatch.cli.exits import Exit, code_of
 from qbatch.cli.progress import Outlet, open_teller
 from qbatch.cli.runs import exit_of_run
-from qbatch.cli.watcher import Watcher
+from qbatch.cli.watcher import Watcher, tell_untold
 from qbatch.job import IN_FLIGHT, JobState
 from qbatch.notation import whole
 from qbatch.report.numbers import count_of
@@ -51,18 +51,35 @@ def ask_clouds(
     summary: Summary = done.summary
     written = _write_report(done) if report and summary.total else []
     code = _code(summary, done, judge)
+    cancelled = len(watcher.cancelled) if cancels else None
     outlet = Outlet(sys.stdout)
     if as_json:
-        facts = _facts(done, summary)
-        facts |= {"cancelled": len(watcher.cancelled)} if cancels else {}
-        facts |= {"report": list(map(str, written)), "exit_code": int(code)}
-        outlet.write(json.dumps({"event": "finished", **facts}, ensure_ascii=False))
+        outlet.write(_last_line(done, summary, code, written, cancelled))
+        tell_untold(summary)
         return code
-    for line in _sentences(done, summary, len(watcher.cancelled) if cancels else None):
+    for line in _sentences(done, summary, cancelled):
         outlet.say(line)
     for path in written:
         outlet.say(f"  {path}")
+    tell_untold(summary)
     return code
+
+
+def tell_nothing(run: Run, code: Exit, *, cancels: bool) -> None:
+    """Write the last line of JSON where no cloud is to be asked."""
+    from qbatch.executor import Summary
+
+    summary = Summary(states=run.counts_by_state())
+    Outlet(sys.stdout).write(_last_line(run, summary, code, [], 0 if cancels else None))
+
+
+def _last_line(
+    run: Run, summary: Summary, code: Exit, written: list[Path], cancelled: int | None
+) -> str:
+    facts = {"event": "finished", **_facts(run, summary)}
+    facts |= {} if cancelled is None else {"cancelled": cancelled}
+    facts |= {"report": list(map(str, written)), "exit_code": int(code)}
+    return json.dumps(facts, ensure_ascii=False)
 
 
 def _write_report(run: Run) -> list[Path]:

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import click
 
 from qbatch.cli.amounts import Price
-from qbatch.cli.completing import complete_settings
+from qbatch.cli.completing import complete_selection, complete_settings
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -32,8 +32,9 @@ overrides_option = click.option(
 trust_option = click.option(
     "--trust",
     is_flag=True,
-    help="Let the manifest run Python circuits here, send credentials wherever it says, and tell "
-    "an engine what a shell, a centre or a cluster would act on.",
+    help="Let the manifest run Python circuits and the command of its `notify` here, send "
+    "credentials and notices wherever it says, and tell an engine what a shell, a centre or a "
+    "cluster would act on.",
 )
 
 verbose_option = click.option(
@@ -56,6 +57,7 @@ only_expression_option = click.option(
     "-k",
     "expression",
     metavar="EXPR",
+    shell_complete=complete_selection,
     help="Only points that match, as in 'backend=noisy and shots>=1000'.",
 )
 
@@ -98,12 +100,13 @@ def cases_options(function: Function) -> Function:
     return junit(summary(function))
 
 
-def output_option(what: str) -> Callable[[Function], Function]:
+def output_option(what: str, *, required: bool = False) -> Callable[[Function], Function]:
     """``-o FILE``, with what is written there."""
     return click.option(
         "-o",
         "--output",
         metavar="FILE",
+        required=required,
         type=click.Path(path_type=Path, dir_okay=False),
         help=what,
     )

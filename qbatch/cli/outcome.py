@@ -12,7 +12,7 @@ import click
 from qbatch.cli.exits import Exit
 from qbatch.notation import whole
 from qbatch.report.judging import CheckResult, Judging, overall
-from qbatch.report.numbers import in_unit, outcomes, short
+from qbatch.report.numbers import count_of, in_unit, outcomes, short
 from qbatch.report.overview import NumberSummary
 from qbatch.report.rows import axes_of
 from qbatch.result import Verdict
@@ -88,7 +88,7 @@ class Outcome:
             else _by_number(self.numbers, self.units)
         )
         if not self.numbers and not few:
-            told.append(f"  and {whole(self.measured - FEW)} more points")
+            told.append(f"  and {count_of(self.measured - FEW, 'more point')}")
         return [*told, *_across(self.across, self.units), *map(_verdict, self.checks)]
 
 

@@ -56,24 +56,24 @@ class RunPace:
     """Rate and time left of a run, which ends with the last of its backends.
 
     Args:
-        total: Points to be done.
         now: Seconds, of any clock that does not jump.
         done: Points done by then.
         unit: What is counted, "point" or "job".
 
-    >>> pace = RunPace(100, now=0.0)
-    >>> pace.text(25, now=5.0)
+    >>> pace = RunPace(now=0.0)
+    >>> pace.text(25, 100, now=5.0)
     '5.0 points/s, 15 s left'
     """
 
-    def __init__(self, total: int, now: float, done: int = 0, unit: str = "point") -> None:
-        self._total, self._began, self._unit = total, now, unit
+    def __init__(self, now: float, done: int = 0, unit: str = "point") -> None:
+        self._began, self._unit = now, unit
         self._whole = Pace(now, done)
         self._of_backend: dict[str, Pace] = {}
 
     def text(
         self,
         done: int,
+        total: int,
         now: float,
         backends: Mapping[str, BackendProgress] | None = None,
         *,
@@ -83,11 +83,12 @@ class RunPace:
 
         Args:
             done: Points done by now.
+            total: Points to be done, as far as is known by now.
             now: See the class.
             backends: How far each is, where that is known.
             is_held_up: By a limit, so that nobody knows when the next point comes.
         """
-        lefts = [self._whole.left_s(done, self._total, now)]
+        lefts = [self._whole.left_s(done, total, now)]
         for name, one in (backends or {}).items():
             pace = self._of_backend.setdefault(name, Pace(self._began))
             ended = one.completed + one.failed + one.cancelled + one.held

@@ -36,7 +36,7 @@ def surroundings_of(manifest: Manifest | None, *, trust: bool) -> Surroundings:
     around = Surroundings.of_this_process(is_trusted=trust)
     if manifest is None or not _is_attended():
         return around
-    for name, backend in manifest.backends.items():
+    for name, backend in manifest.known_backends.items():
         if not is_local(backend.provider):
             around = _ask_about(name, backend, manifest.folder, around)
     return around

@@ -58,29 +58,30 @@ class Expected:
         low, likely, high = self.summaries
         parts = [f"{whole(likely.shots)} more shots ({whole(low.shots)} to {whole(high.shots)})"]
         parts += [*_prices(low, likely, high)]
-        told = _sources(self.foreseen.sources, self.earlier)
+        told = _likely_by(self.foreseen.sources, self.earlier)
         yield f"targets are expected to take {', '.join(parts)}, by {told}"
         yield from self._beyond()
         yield from self._over(limits, rates, spent)
 
     def _beyond(self) -> Iterator[str]:
+        from qbatch.accuracy.deciding import ENDLESS
         from qbatch.notation import whole
 
         beyond = [*self.foreseen.beyond.items()]
         for name, (shots, most, source) in beyond[:MOST_NAMED]:
-            told = _sources({source: 1}, self.earlier)
-            yield (
-                f"{name}: max allows {whole(most)} shots of a setting, and its target is likely "
-                f"to take {whole(shots)}, by {told}"
-            )
+            told = f"by {_likely_by({source: 1}, self.earlier)}"
+            takes = f"its target is likely to take {whole(shots)}, {told}"
+            if shots >= ENDLESS:  # relative to a number that may be 0
+                takes = f"{told}, no number of shots reaches its target"
+            yield f"{name}: max allows {whole(most)} shots of a setting, and {takes}"
         if len(beyond) > MOST_NAMED:
             yield f"and {whole(len(beyond) - MOST_NAMED)} more points whose targets are beyond max"
 
     def _over(
         self, limits: Sequence[Limit], rates: Rates, spent: Mapping[Limit, float]
     ) -> Iterator[str]:
+        from qbatch.notation import amount
         from qbatch.plan.pricing.limits import SLACK, planned
-        from qbatch.report.numbers import amount
 
         assert self.summaries is not None
         low, likely, high = self.summaries
@@ -100,6 +101,8 @@ class Expected:
 
     def facts(self) -> dict[str, Any]:
         """The same as JSON."""
+        from qbatch.accuracy.deciding import told_shots
+
         found: dict[str, Any] = {}
         if self.summaries is not None:
             names = "least", "likely", "most"
@@ -110,7 +113,7 @@ class Expected:
                 },
                 "told_by": dict(self.foreseen.sources),
                 "beyond_max": [
-                    {"point": name, "needs": shots, "max": most, "told_by": source}
+                    {"point": name, "needs": told_shots(shots), "max": most, "told_by": source}
                     for name, (shots, most, source) in self.foreseen.beyond.items()
                 ],
             }
@@ -137,8 +140,7 @@ class Expected:
 def _cells(precision: Precision) -> Iterator[str]:
     """Of each price, the largest standard error with the price; a dash where it buys nothing."""
     from qbatch.accuracy.prices import FACTORS
-    from qbatch.notation import whole
-    from qbatch.report.numbers import amount
+    from qbatch.notation import amount, whole
 
     rows = {row.factor: row for row in precision.rows}
     for factor in FACTORS:
@@ -150,7 +152,7 @@ def _cells(precision: Precision) -> Iterator[str]:
 
 
 def _prices(low: PlanSummary, likely: PlanSummary, high: PlanSummary) -> Iterator[str]:
-    from qbatch.report.numbers import amount
+    from qbatch.notation import amount
 
     for unit, price in likely.prices.items():
         least, most = low.prices.get(unit, 0.0), high.prices.get(unit, 0.0)
@@ -159,12 +161,17 @@ def _prices(low: PlanSummary, likely: PlanSummary, high: PlanSummary) -> Iterato
         yield f"{told} ({mark})" if mark else told
 
 
-def _sources(sources: Mapping[str, int], earlier: str) -> str:
+def _likely_by(sources: Mapping[str, int], earlier: str) -> str:
+    """What told what is likely."""
+    return _sources(sources, earlier, worst="two thirds of the worst case (nothing is known yet)")
+
+
+def _sources(sources: Mapping[str, int], earlier: str, worst: str = "the worst case") -> str:
     """What told how far single shots are apart, of how many points where it is not one of all."""
     from qbatch.accuracy.expecting import EARLIER, HERE, WORST
     from qbatch.notation import whole
 
-    words = {HERE: "shots of this run", EARLIER: f"shots of {earlier}", WORST: "the worst case"}
+    words = {HERE: "shots of this run", EARLIER: f"shots of {earlier}", WORST: worst}
     if len(sources) == 1:
         return words[next(iter(sources))]
     return ", ".join(f"{words[name]} for {whole(number)}" for name, number in sources.items())
@@ -201,7 +208,7 @@ def expect(
     if is_precision_asked and not names:
         raise SelectionError(
             "--precision tells standard errors of observables and probabilities, and `analysis` "
-            "has none of either"
+            "has none of either; add one"
         )
     with ExitStack() as stack:
         known = _known(stack, plan, folder, earlier)

@@ -53,7 +53,10 @@ class Teller(Protocol):
         """
 
     def advanced(self, progress: Progress) -> None:
-        """So far the run is, and where that is known, so far is each backend."""
+        """So far the run is, and where that is known, so far is each backend.
+
+        There may be more to run than at the start: calibrations that grow old are bought again.
+        """
 
     def waiting(self, backend: str, waits: tuple[OpenWait, ...]) -> None:
         """A backend waits for these from now on; (): for nothing."""
@@ -150,7 +153,7 @@ class LineTeller:
         self._pace: RunPace | None = None
         self._next = 0.0
         self._quiet = QUIET_S[0]
-        self._name, self._total, self._unit = "", 0, ""
+        self._name, self._unit = "", ""
         self._told = (0, "")
         self._waits: dict[str, tuple[OpenWait, ...]] = {}
         self._told_waits: dict[tuple[str, Cause], _ToldWait] = {}
@@ -161,8 +164,8 @@ class LineTeller:
         from qbatch.cli.pace import RunPace
 
         now = time.monotonic()
-        self._name, self._total, self._unit = name, total, unit
-        self._pace = RunPace(total, now - ran_s, done, unit)
+        self._name, self._unit = name, unit
+        self._pace = RunPace(now - ran_s, done, unit)
         self._next = now + self._quiet
 
     def advanced(self, progress: Progress) -> None:
@@ -170,17 +173,17 @@ class LineTeller:
 
         assert self._pace is not None
         now = time.monotonic()
-        done, backends = progress.done, progress.backends
-        pace = self._pace.text(done, now, backends, is_held_up=is_held_up(self._waits))
+        done, total, backends = progress.done, progress.total, progress.backends
+        pace = self._pace.text(done, total, now, backends, is_held_up=is_held_up(self._waits))
         trouble = format_trouble(progress.failed, progress.cancelled, progress.held)
-        if (done, trouble) == self._told or (now < self._next and done < self._total):
+        if (done, trouble) == self._told or (now < self._next and done < total):
             return
         self._told = (done, trouble)
         self._quiet = min(self._quiet * 1.5, QUIET_S[1])
         self._next = now + self._quiet
         from qbatch.notation import whole
 
-        parts = [f"{self._name}: {whole(done)}/{whole(self._total)} {self._unit}s"]
+        parts = [f"{self._name}: {whole(done)}/{whole(total)} {self._unit}s"]
         parts += [trouble] if trouble else []
         parts += [pace] if pace else []
         self._outlet.say(", ".join(parts))
@@ -220,7 +223,7 @@ class JsonTeller:
         self.event({"event": "started", "name": name, f"{unit}s": total, "done": done})
 
     def advanced(self, progress: Progress) -> None:
-        names = ("done", "failed", "cancelled", "held")
+        names = ("total", "done", "failed", "cancelled", "held")
         facts = {name: getattr(progress, name) for name in names}
         told = {name: asdict(one) for name, one in progress.backends.items()}
         self.event({"event": "progress", **facts, **({"backends": told} if told else {})})
@@ -277,7 +280,7 @@ class BarTeller:
 
     def advanced(self, progress: Progress) -> None:
         assert self._board is not None
-        self._board.advance(progress.done)
+        self._board.advance(progress.done, progress.total)
         self._board.trouble = format_trouble(progress.failed, progress.cancelled, progress.held)
         self._board.backends = progress.backends
 

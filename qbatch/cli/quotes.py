@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from qbatch.cli.tables import format_table
-from qbatch.notation import whole
-from qbatch.report.numbers import amount
+from qbatch.notation import amount, whole
 
 if TYPE_CHECKING:
     from qbatch.plan.pricing.quotes import BackendQuotes

@@ -12,16 +12,19 @@ from typing import TYPE_CHECKING
 
 import click
 
+from qbatch.cli.choices import shown_choice
 from qbatch.cli.configured import report_formats
 from qbatch.cli.exits import Exit, code_of
 from qbatch.cli.progress import Outlet, open_teller
 from qbatch.cli.runs import exit_of
-from qbatch.notation import duration, whole
-from qbatch.report.numbers import amount, count_of
+from qbatch.job import JobState
+from qbatch.notation import amount, duration, whole
+from qbatch.report.numbers import count_of
 
 if TYPE_CHECKING:
     from qbatch.executor import Options, Wait
     from qbatch.executor.rehearsal import BackendPass, Pass, Rehearsal
+    from qbatch.plan import Plan
 
 #: Waits told of one backend.
 MAX_WAITS = 4
@@ -42,11 +45,13 @@ def rehearse_manifest(
     from qbatch.cli.watcher import Watcher
     from qbatch.emulators import USUAL
     from qbatch.executor.rehearsal import rehearse
-    from qbatch.plan import expand_file
 
-    plan = options.plan or expand_file(manifest, overrides=options.overrides, trust=options.trust)
+    plan = options.plan or _planned(manifest, options)
     with closing(open_teller(as_json=as_json)) as teller:
         teller.said(BANNER)
+        for decision in plan.manifest.decisions:
+            for line in shown_choice(decision):
+                teller.said(line)
         watcher = Watcher(teller, as_json=as_json)
         watched = replace(options, observer=watcher.observe)
         done = rehearse(plan, watched, queues_s=queues_s, noise=USUAL if noise else None)
@@ -60,6 +65,19 @@ def rehearse_manifest(
         for line in (*_sentences(done), *(f"  {path}" for path in written)):
             outlet.say(line)
     return code
+
+
+def _planned(path: Path, options: Options) -> Plan:
+    """Plan a manifest; targets as they were decided, else by what emulated clouds tell."""
+    from qbatch.executor.deciding import decided_before
+    from qbatch.executor.rehearsal import decide_rehearsed
+    from qbatch.plan import expand, read_file
+    from qbatch.snapshot import run_folder_of
+
+    manifest = read_file(path, overrides=options.overrides, trust=options.trust)
+    if manifest.open_questions:
+        manifest = decided_before(manifest, run_folder_of(manifest))
+    return expand(decide_rehearsed(manifest) if manifest.open_questions else manifest)
 
 
 def _code(done: Rehearsal) -> int:
@@ -134,6 +152,9 @@ def _backend(name: str, done: Rehearsal) -> Iterator[str]:
         yield format_table(head, rows, indent="  ")
     for reason, number in last.refused.items():
         yield f"  {whole(number)} would fail: {reason}"
+    if short := done.passes[-1].summary.over_budget.get(name):
+        number = last.states.get(JobState.CREATED, 0)
+        yield f"  {count_of(number, 'job')} would not be bought: {short}"
 
 
 def _share(one: Pass, wait: Wait | None) -> str:

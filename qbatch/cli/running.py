@@ -27,9 +27,10 @@ from qbatch.cli.exits import Exit, code_of
 from qbatch.cli.outcome import MOST_POINTS, Outcome, outcome_of
 from qbatch.cli.permits import surroundings_for, surroundings_of
 from qbatch.cli.progress import Outlet, Teller, open_teller
+from qbatch.cli.reasons import sent_elsewhere
 from qbatch.cli.runs import exit_of_run, folder_of
 from qbatch.cli.tables import tell
-from qbatch.cli.watcher import Watcher
+from qbatch.cli.watcher import Watcher, tell_untold
 from qbatch.cli.words import typed_command
 from qbatch.errors import ReportError, SnapshotError
 from qbatch.executor import Excess, Options, Stop, Summary, run_with
@@ -91,7 +92,7 @@ def run_manifest(
         attended = replace(
             options,
             observer=watcher.observe,
-            approve=Asking(give, consent.saved or consent.yes),
+            approve=Asking(give, consent.saved or consent.yes, consent.frozen),
             ask_more=partial(_ask_more, teller) if _is_asked(as_json) else None,
         )
         done = run_with(manifest, attended)
@@ -126,6 +127,13 @@ def _tell(
         _tell_json(run, summary, found, written, code)
     else:
         _say(_sentences(run, summary, watcher, found, written))
+    tell_untold(summary)
+
+
+def tell_nothing(folder: Path) -> None:
+    """Write the last line of JSON where nothing is to be run, and no cloud is asked."""
+    with Run(folder) as run:
+        _tell_json(run, Summary(states=run.counts_by_state()), None, [], Exit.DONE)
 
 
 def _say(lines: Iterable[str]) -> None:
@@ -201,6 +209,11 @@ def _give(
     out = Path(options.out) if options.out else None
     if report and not options.fresh and (note := _trial_note(offer.plan.manifest, out)):
         teller.said(note)
+    if not options.fresh:
+        manifest = offer.plan.manifest
+        with suppress(SnapshotError):  # damaged: taking it will tell
+            for line in sent_elsewhere(folder_of(manifest, out), manifest):
+                teller.said(line)
     return consent.give(teller, offer)
 
 

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from qbatch.plan import SweepPoint
     from qbatch.snapshot import PointResult, Run
 
+_DIGITS = re.compile(r"(\d+)")
+
 #: What an expression holds that chooses settings, not points.
 _OF_SETTINGS = re.compile(rf"\b(?:{'|'.join(SETTING_NAMES)})\b")
 
@@ -35,7 +37,10 @@ def open_named(path: Path, out: Path | None = None) -> Run:
     from qbatch.snapshot import Run, find_run_folder, is_run_folder
 
     if not path.exists():
-        raise SelectionError(f"{path}: there is no such run folder or manifest")
+        raise SelectionError(
+            f"{path}: there is no such run folder or manifest; "
+            "`qbatch status` lists the runs below here"
+        )
     folder = find_run_folder(path, out)
     if not is_run_folder(folder):
         hint = f"`qbatch run {path}` makes one" if path.is_file() else "name the folder of a run"
@@ -51,20 +56,31 @@ def runs_here() -> tuple[Path, ...]:
     """
     found = run_folders()
     if not found:
-        raise SelectionError("there is no run in ./runs; `qbatch run MANIFEST` makes one")
+        raise SelectionError("there is no run below here; `qbatch run MANIFEST` makes one")
     return (*found,)
 
 
 def run_folders(out: Path | None = None) -> list[Path]:
-    """Return the run folders of a project: the current folder, those in its ``runs``, and `out`."""
+    """Return the run folders of a project: the current folder, those in its ``runs``, and `out`.
+
+    Those, too, in ``runs`` of a folder within it, where a manifest of no project keeps its run.
+    """
     from qbatch.project import project_root
     from qbatch.snapshot import RUNS, as_seen, is_run_folder
 
-    runs = as_seen(project_root(Path()) / RUNS)
-    found = [Path(), *sorted(path for path in runs.glob("*") if path.is_dir())]
+    root = project_root(Path())
+    found = [Path()]
+    for runs in (root / RUNS, *sorted(root.glob(f"*/{RUNS}"))):
+        there = (path for path in as_seen(runs).glob("*") if path.is_dir())
+        found += sorted(there, key=_in_order)
     if out is not None and out.resolve() not in {path.resolve() for path in found}:
         found.append(out)
     return [path for path in found if is_run_folder(path)]
+
+
+def _in_order(path: Path) -> list[tuple[int, str]]:
+    """Of names with numbers in them: ``run-9`` before ``run-10``."""
+    return [(int(part), "") if part.isdecimal() else (0, part) for part in _DIGITS.split(path.name)]
 
 
 def open_analysed(path: Path, out: Path | None = None) -> Run:
@@ -207,7 +223,7 @@ def why_no_points(run: Run) -> str:
     if run.has_plan:
         return "all its points were forgotten; `qbatch run` runs them anew"
     if run.is_running:
-        return "its points are not known yet"
+        return "its points are not known yet; look again in a moment"
     return "cut off before its points were known; `qbatch run` goes on"
 
 
@@ -226,4 +242,4 @@ def ask(question: str, *, yes: bool, flag: str = "--yes") -> None:
     except click.Abort:
         raise KeyboardInterrupt from None
     if not is_agreed:
-        raise ConsentError("nothing was done")
+        raise ConsentError(f"nothing was done; answer y, or say {flag}, to go on")

@@ -26,6 +26,7 @@ def facts_of(run: Run) -> dict[str, Any]:
                 "unit": unit,
                 "jobs": total.jobs,
                 "open": total.open,
+                "untold": total.untold,
                 "charged": total.charged,
                 "quoted": total.quoted,
                 "reserved": total.reserved,
@@ -52,14 +53,15 @@ def facts_of(run: Run) -> dict[str, Any]:
 
 
 def _figures(purchase: Purchase) -> dict[str, Any]:
-    facts = asdict(purchase.entry)
+    facts = {name: purchase.entry.figure(name) for name in asdict(purchase.entry)}
     del facts["ordinal"], facts["composite"]
     return {**facts, "purchase": purchase.key, "account": purchase.account}
 
 
 def _said(total: Mapping[str, Any]) -> Iterator[str]:
     """What became of purchases, each part with how many jobs it is about."""
-    from qbatch.report.numbers import amount, at_most, count_of
+    from qbatch.notation import amount, at_most
+    from qbatch.report.numbers import count_of
 
     unit, charged, open_ = total["unit"], total["charged"], total["open"]
     if charged:
@@ -67,9 +69,11 @@ def _said(total: Mapping[str, Any]) -> Iterator[str]:
         after = f" after {amount(back, unit)} were refunded" if back else ""
         told = amount(total["billed"] - back, unit)
         yield f"{told} billed for {count_of(charged, 'job')}{after}"
-    if open_:
+    if known := open_ - total["untold"]:
         due = at_most(total["outstanding"], unit)
-        yield f"at most {due} more to come for {count_of(open_, 'job')}"
+        yield f"at most {due} more to come for {count_of(known, 'job')}"
+    if total["untold"]:
+        yield f"{count_of(total['untold'], 'job')} at a price that is not told"
     if free := total["jobs"] - charged - open_:
         yield f"{count_of(free, 'job')} not charged"
 
@@ -81,8 +85,9 @@ def tell_costs(facts: dict[str, Any], targets: Mapping[str, Any]) -> None:
         facts: As `facts_of` returned them.
         targets: Backend -> what is kept of its target.
     """
+    from qbatch.notation import amount, at_most
     from qbatch.report.beside import notes_beside
-    from qbatch.report.numbers import amount, at_most, emulated_of
+    from qbatch.report.numbers import emulated_of
     from qbatch.snapshot.doubles import Double
 
     for total in facts["totals"]:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from qbatch.cli.tables import say, tell
+from qbatch.instants import told_if_known
 from qbatch.job import JobState
 
 if TYPE_CHECKING:
@@ -86,6 +87,7 @@ def tell_jobs(folder: str, facts: Mapping[str, Any], waiting: Sequence[Held]) ->
     for one in waiting[:MAX_HELD]:
         say(f"  {click.style('held', fg='red')} {one.point}  ({one.id[:8]})")
         for name, text in {"why": one.why, **one.traces}.items():
+            text = told_if_known(text) if name == "sent" else text
             say(f"       {name + ':':<18}{text}")
     if len(waiting) > MAX_HELD:
         more = len(waiting) - MAX_HELD

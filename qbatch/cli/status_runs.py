@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from shutil import get_terminal_size
 from typing import IO, TYPE_CHECKING, Any
 
 import click
@@ -41,33 +42,49 @@ def tell_runs(names: Sequence[Path], describe: Describe, *, watch: bool, as_json
     Raises:
         SelectionError: One that was named is not there.
     """
-    write = _write_json if as_json else _Screen(sys.stdout, is_rewritten=watch).write
+    write = _JsonLines().write if as_json else _Screen(sys.stdout, is_rewritten=watch).write
+    is_first = True
     while True:
-        found = [_facts(name, describe) for name in names]
-        write(found)
-        if not watch or not any(facts["running"] for facts in found):
+        found = [_facts(name, describe, must_be_there=is_first) for name in names]
+        is_last = not watch or not any(facts["running"] for facts in found)
+        write(found, is_last=is_last)
+        if is_last:
             codes = {facts["exit_code"] for facts in found}
             return next((code for code in _WORST_FIRST if code in codes), Exit.DONE)
+        is_first = False
         time.sleep(LOOK_S)
 
 
-def _facts(name: Path, describe: Describe) -> dict[str, Any]:
-    """The facts of a run; of one that cannot be read why."""
+def _facts(name: Path, describe: Describe, *, must_be_there: bool) -> dict[str, Any]:
+    """The facts of a run; of one that cannot be read, or that went while it was watched, why.
+
+    Raises:
+        SelectionError: It is not there, and must be.
+    """
     from qbatch.cli.runs import open_named
     from qbatch.errors import SelectionError
 
     try:
         with open_named(name) as run:
             return describe(run)
-    except SelectionError:
-        raise
     except QbatchError as error:
+        if must_be_there and isinstance(error, SelectionError):
+            raise
         told = {"name": name.name, "folder": str(name), "running": False}
         return {**told, "exit_code": int(code_of(error)), "error": str(error)}
 
 
-def _write_json(found: Iterable[dict[str, Any]]) -> None:
-    click.echo(json.dumps([*found], ensure_ascii=False))
+class _JsonLines:
+    """All runs as a list on a line, where anything changed."""
+
+    def __init__(self) -> None:
+        self._before = ""
+
+    def write(self, found: Sequence[dict[str, Any]], *, is_last: bool) -> None:
+        del is_last
+        if (text := json.dumps(found, ensure_ascii=False)) != self._before:
+            click.echo(text)
+        self._before = text
 
 
 class _Screen:
@@ -77,9 +94,11 @@ class _Screen:
         self._is_rewritten = is_rewritten and stream.isatty()
         self._before = ""
 
-    def write(self, found: Iterable[dict[str, Any]]) -> None:
+    def write(self, found: Sequence[dict[str, Any]], *, is_last: bool) -> None:
         """Show the runs, if anything of what is shown changed."""
         text = format_table(_HEADS, [_row(facts) for facts in found])
+        if self._is_rewritten and not is_last:
+            text = _fitting(found, get_terminal_size().lines - 1)
         if text == self._before:
             return
         if self._before and self._is_rewritten:
@@ -90,12 +109,25 @@ class _Screen:
         self._before = text
 
 
+def _fitting(found: Sequence[dict[str, Any]], lines: int) -> str:
+    """The table, as far as a screen of so many lines has room: what runs comes before all else."""
+    running_first = sorted(found, key=lambda facts: not facts["running"])
+    for number in range(min(len(found), lines), 0, -1):
+        left = len(found) - number
+        shown = {id(facts) for facts in running_first[:number]}
+        rows = [_row(facts) for facts in found if id(facts) in shown]
+        text = format_table(_HEADS, rows) + (f"\nand {left} more" if left else "")
+        if text.count("\n") < lines:
+            break
+    return text
+
+
 def _row(facts: dict[str, Any]) -> list[str]:
-    from qbatch.notation import whole
-    from qbatch.report.numbers import amount
+    from qbatch.notation import amount, whole
 
     if "error" in facts:
-        return [facts["folder"], "cannot be read", *[""] * 5]
+        word = "cannot be read" if Path(facts["folder"]).exists() else "gone"
+        return [facts["folder"], word, *[""] * 5]
     states = facts["states"]
     told = [states.get(name, 0) for name in ("completed", "failed", "held")]
     cost = " + ".join(amount(each, unit) for unit, each in facts["spent"].items())

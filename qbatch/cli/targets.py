@@ -14,7 +14,6 @@ from qbatch.cli.tables import tell
 from qbatch.errors import Refused
 
 if TYPE_CHECKING:
-    from qbatch.manifest.paths import SettingValues
     from qbatch.plan import Plan
     from qbatch.plan.packing import PiecesOf
     from qbatch.plan.points import Only
@@ -45,9 +44,18 @@ def chosen(plan: Plan, expression: str | None, folder: Path) -> Only | None:
 
 
 def open_drivers(
-    plan: Plan, around: Surroundings, names: Collection[str] | None = None
+    plan: Plan,
+    around: Surroundings,
+    only: Only | None = None,
+    names: Collection[str] | None = None,
 ) -> dict[str, Driver]:
-    """Open a driver for each backend of a plan's manifest (of those named), set as its points are.
+    """Open a driver for each backend that points of a plan use, set as they are.
+
+    Args:
+        plan: The plan.
+        around: What drivers may see of the world.
+        only: Points that are meant; None: all.
+        names: Backends that are meant; None: all.
 
     Raises:
         ProviderError: One cannot be had; credentials are missing, say.
@@ -55,9 +63,6 @@ def open_drivers(
     from qbatch.providers import open_driver
 
     manifest = plan.manifest
-    set_to: dict[str, dict[SettingValues, None]] = {name: {} for name in manifest.backends}
-    for layout in plan.layouts():
-        set_to[layout.backend][layout.settings] = None
     return {
         name: open_driver(
             manifest.backends[name],
@@ -66,7 +71,7 @@ def open_drivers(
             surroundings=around,
             settings=settings,
         )
-        for name, settings in set_to.items()
+        for name, settings in plan.backends_used(only).items()
         if names is None or name in names
     }
 
@@ -95,7 +100,7 @@ def quote(
     from qbatch.cli.permits import surroundings_of
     from qbatch.executor import wait_quoted
 
-    drivers = open_drivers(plan, surroundings_of(plan.manifest, trust=trust), quoting)
+    drivers = open_drivers(plan, surroundings_of(plan.manifest, trust=trust), names=quoting)
     return wait_quoted(plan, drivers, targets, only, pieces_of)
 
 
@@ -110,4 +115,6 @@ def _describe(driver: Driver) -> Target:
     except StopIteration as answered:
         target: Target = answered.value
         return target
-    raise Refused("local: describing the target waits for something")
+    raise Refused(
+        "local: describing the target waits for something; report it to qbatch's developers"
+    )

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from qbatch.executor import BackendProgress, Cause, OpenWait, Progress
+from qbatch.instants import told_briefly
 from qbatch.notation import duration
 
 #: While a run waits for one of these, nobody knows when the next point comes.
@@ -31,20 +32,13 @@ def format_wait(wait: OpenWait, now: float) -> str:
         wait: The wait.
         now: UTC, seconds since 1970.
     """
-    text = f"waits since {_clock(wait.since, now)}"
+    text = f"waits since {told_briefly(wait.since, now)}"
     if now - wait.since >= 1:
         text += f" ({duration(now - wait.since)})"
     if wait.until is not None and wait.until > now:
         word = "asks again at" if wait.cause in ASKED_AGAIN else "until"
-        text += f", {word} {_clock(math.ceil(wait.until), now)},"
+        text += f", {word} {told_briefly(math.ceil(wait.until), now)},"
     return f"{text} for {wait.cause.awaited}" + (f": {wait.why}" if wait.why else "")
-
-
-def _clock(at: float, now: float) -> str:
-    moment, today = datetime.fromtimestamp(at), datetime.fromtimestamp(now)
-    if moment.date() != today.date():
-        return f"{moment:%Y-%m-%d %H:%M}"
-    return f"{moment:%H:%M:%S}" if abs(at - now) < 60 else f"{moment:%H:%M}"
 
 
 def facts_of(waits: Iterable[OpenWait]) -> list[dict[str, Any]]:

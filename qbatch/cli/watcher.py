@@ -7,6 +7,7 @@ from dataclasses import asdict
 import click
 
 from qbatch.cli.progress import MAX_TOLD, Teller
+from qbatch.cli.tables import tell
 from qbatch.executor import (
     Decided,
     Event,
@@ -15,6 +16,7 @@ from qbatch.executor import (
     Progress,
     Started,
     Step,
+    Summary,
     Waiting,
     Warned,
 )
@@ -114,3 +116,9 @@ class Watcher:
                 self._teller.said(f"{word} {event.name}: {event.error}")
             elif self._told == MAX_TOLD + 1:
                 self._teller.said("more points fail; `qbatch status` has them")
+
+
+def tell_untold(summary: Summary) -> None:
+    """Say who could not be told of a run, once all else is said."""
+    for text in summary.untold():
+        tell(f"{click.style('warning:', fg='yellow')} {text}")

@@ -8,7 +8,10 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from qbatch.plan import PlanSummary
+    from qbatch.plan.pricing.spans import Span
 
 
 def typed_command() -> str:
@@ -23,15 +26,23 @@ def typed_command() -> str:
     return SECRETS.sub("[left out]", shlex.join(["qbatch", *words]))
 
 
-def headline(name: str, summary: PlanSummary, *, is_priced: bool = True) -> str:
+def headline(
+    name: str,
+    summary: PlanSummary,
+    *,
+    is_priced: bool = True,
+    times: Mapping[str, Span | None] | None = None,
+) -> str:
     """A plan in a line: ``bell: 18 points, 66 600 shots, 18 jobs in 2 composite jobs, free``.
 
     Args:
         name: "" for none.
         summary: Of all, or of what this call would add.
         is_priced: Nothing of it is bought already: say what it costs and how long it takes.
+        times: Backend -> how long its share takes; None: only what nothing holds up is told.
     """
     from qbatch.notation import duration, whole
+    from qbatch.plan.pricing.spans import together
     from qbatch.report.numbers import count_of
 
     points = count_of(summary.points, "point")
@@ -50,8 +61,12 @@ def headline(name: str, summary: PlanSummary, *, is_priced: bool = True) -> str:
         for unit, price in summary.prices.items()
     ]
     prices += [f"{unit} as quoted{_emulated(summary, unit)}" for unit in quoted_units(summary)]
+    if not_told := summary.not_told:
+        prices.append(f"a price that is not told at {', '.join(not_told)}")
     parts += [jobs, " + ".join(prices) or "free"]
-    if summary.seconds is not None:
+    if (span := together(times.values()) if times else None) is not None:
+        parts.append(str(span))
+    elif summary.seconds is not None:
         parts.append(f"about {duration(summary.seconds)}")
     return _named(name, parts)
 
@@ -66,7 +81,7 @@ def _emulated(summary: PlanSummary, unit: str) -> str:
 
 def told_price(price: float, unit: str, certainty: str) -> str:
     """A price with how sure it is: ``at most 0.08 USD``."""
-    from qbatch.report.numbers import amount, at_most
+    from qbatch.notation import amount, at_most
 
     if certainty == "at most":
         return f"at most {at_most(price, unit)}"
@@ -80,5 +95,9 @@ def told_price(price: float, unit: str, certainty: str) -> str:
 
 def quoted_units(summary: PlanSummary) -> list[str]:
     """Units of the backends whose prices are known only once each job is quoted."""
-    units = [each.unit for each in summary.backends if each.unit and each.price is None]
+    units = [
+        each.unit
+        for each in summary.backends
+        if each.unit and each.price is None and each.backend not in summary.not_told
+    ]
     return list(dict.fromkeys(units))

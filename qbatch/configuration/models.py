@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from qbatch.configuration.words import Color, Format, Style
+from qbatch.configuration.words import POINTER, Color, Format, Style
 
 
 class _Table(BaseModel):
@@ -19,6 +19,14 @@ def _host(text: str) -> str:
     return text.lower().strip(".")
 
 
+def _pointer(text: str) -> str:
+    if not POINTER.fullmatch(text):  # it may be the secret itself, and is not shown
+        raise ValueError(
+            "is no pointer to a secret; write env:NAME, file:PATH or keyring:SERVICE/USER"
+        )
+    return text
+
+
 class Manifests(_Table):
     """What manifests may do with what is the person's.
 
@@ -26,11 +34,13 @@ class Manifests(_Table):
         credentials: What they may write under ``credentials``, beside a vendor's own variables.
         hosts: Domains that any credential may be sent to, each with all below it.
         engines: What they may write under ``engine``, word for word.
+        notify: Commands and addresses that they may have told of a run, word for word.
     """
 
     credentials: list[str] = []
     hosts: list[Annotated[str, AfterValidator(_host)]] = []
     engines: list[str] = []
+    notify: list[str] = []
 
 
 class Report(_Table):
@@ -71,7 +81,10 @@ class OwnFile(ProjectsFile):
     """The person's own.
 
     Attributes:
+        accounts: Provider -> where the credential is that its backends take which name none, where
+            no variable of the vendor's is set.
         manifests: What manifests may do.
     """
 
+    accounts: dict[str, Annotated[str, AfterValidator(_pointer)]] = {}
     manifests: Manifests = Manifests()

@@ -8,7 +8,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-import math
 import subprocess
 from collections.abc import Mapping
 from typing import Any, TypeGuard
@@ -17,6 +16,7 @@ from qbatch.difference.sides import Asked, Side, Told, check_number
 from qbatch.errors import SelectionError
 from qbatch.manifest.columns import FIGURES, HEAD, TAIL
 from qbatch.manifest.models import Value
+from qbatch.notation import is_finite
 from qbatch.result import Estimate
 
 #: Bytes of a file; more are refused.
@@ -63,7 +63,9 @@ def read_export(name: str, ending: str, text: str) -> Side:
         SelectionError: It is none.
     """
     if len(text) > MOST_BYTES:
-        raise SelectionError(f"{name}: is larger than {MOST_BYTES >> 30} GiB")
+        raise SelectionError(
+            f"{name}: is larger than {MOST_BYTES >> 30} GiB; compare run folders, or an archive"
+        )
     if ending == ".json":
         return _read_json(name, text)
     if ending == ".csv":
@@ -84,15 +86,14 @@ def _read_json(name: str, text: str) -> Side:
     if not isinstance(found, dict) or found.get("qbatch") != 1:
         raise _no_export(name, 'has no "qbatch": 1')
     points, level = found.get("points"), found.get("level")
-    if not isinstance(points, list) or not _is_real(level) or not 0 < level < 1:
+    if not isinstance(points, list) or not is_finite(level) or not 0 < level < 1:
         raise _no_export(name, "has no points, or no level")
     told: list[Told] = []
     for number, point in enumerate(points):
         if isinstance(point, dict) and point.get("estimates"):
             told.append(_point(name, f"points[{number}]", point, point["estimates"]))
             check_number(name, told)
-    facts = {"run": found.get("run")}
-    return Side(name, told, len(points) - len(told), float(level), None, facts)
+    return Side(name, told, len(points) - len(told), float(level), None, {})
 
 
 def _point(name: str, place: str, point: Mapping[str, Any], estimates: Any) -> Told:
@@ -123,14 +124,14 @@ def _point(name: str, place: str, point: Mapping[str, Any], estimates: Any) -> T
 def _estimate(name: str, place: str, fields: Any) -> Estimate:
     keys = ("value", "se", "low", "high")
     told = fields if isinstance(fields, Mapping) else {}
-    values = [told[key] for key in keys if _is_real(told.get(key))]
+    values = [told[key] for key in keys if is_finite(told.get(key))]
     if len(values) != len(keys):
         raise _no_export(name, f"{place}: value, se, low and high are no numbers")
     value, se, low, high = map(float, values)
     if se < 0 or not low <= value <= high:
         raise _no_export(name, f"{place}: the interval does not hold the value")
     floor = told.get("floor")
-    return Estimate(value, se, low, high, floor=float(floor) if _is_real(floor) else None)
+    return Estimate(value, se, low, high, floor=float(floor) if is_finite(floor) else None)
 
 
 # -- CSV -------------------------------------------------------------------------------------------
@@ -206,17 +207,12 @@ def _number(text: str | None) -> Value | None:
 # -- what is there ---------------------------------------------------------------------------------
 
 
-def _is_real(value: Any) -> TypeGuard[float]:
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    return is_number and abs(value) < math.inf
-
-
 def _is_count(value: Any) -> TypeGuard[int]:
     return isinstance(value, int) and not isinstance(value, bool) and 0 < value < 1 << 62
 
 
 def _is_value(value: Any) -> bool:
-    return isinstance(value, bool | str) or _is_real(value)
+    return isinstance(value, bool | str) or is_finite(value)
 
 
 def _no_export(name: str, problem: str) -> SelectionError:

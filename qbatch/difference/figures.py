@@ -12,6 +12,7 @@ from qbatch.notation import is_number
 from qbatch.report.canvas import COLORS, MARKERS
 from qbatch.report.figures import Figure, picture
 from qbatch.report.numbers import count_of, plain
+from qbatch.report.scales import Scale
 from qbatch.result import Estimate
 
 if TYPE_CHECKING:
@@ -130,11 +131,16 @@ class _Drawing:
             for number, (label, curve) in enumerate(curves.items()):
                 _draw(axes, number, label, curve)
         each = (curve for curves in self._panels.values() for curve in curves.values())
-        if _is_wide(x for curve in each for x in curve.estimates):
-            grid[-1][0].set_xscale("log")
+        values = sorted({x for curve in each for x in curve.estimates})
+        scale = "log" if _is_wide(values) else "linear"
+        Scale.of(values).mark(grid[-1][0].xaxis, values, _as_they_are, scale)
         grid[-1][0].set_xlabel(self._axis)
         grid[0][0].legend()
         return sheet
+
+
+def _as_they_are(values: Iterable[object]) -> list[str]:
+    return [str(value) for value in values]
 
 
 def _draw(axes: Axes, number: int, label: str, curve: Curve) -> None:

@@ -234,7 +234,8 @@ class _Comparing:
         if not self.pairs:
             why = "".join(f"; {name} {reason}" for name, reason in self.left_out.items())
             raise SelectionError(
-                f"{self.here.name} and {self.there.name} have no number in common{why}"
+                f"{self.here.name} and {self.there.name} have no number in common{why}; "
+                "give both an analysis of the same names"
             )
         self._check_tolerances()
         only = [a for a in mine if a not in others], [a for a in others if a not in mine]
@@ -455,4 +456,7 @@ def _nothing_common(
             first = ", ".join(map(plain, values[:3])) + (", …" if len(values) > 3 else "")
             parts.append(f"{name} {first}")
         told.append(f"{side.name} asks {'; '.join(parts)}")
-    return f"nothing is asked by both: {'. '.join(told)}. Points are matched by these names"
+    return (
+        f"nothing is asked by both: {'. '.join(told)}. Points are matched by these names; "
+        "`--map` pairs what is called differently"
+    )

@@ -46,7 +46,9 @@ def open_side(name: str, open_run: Callable[[Path], Run]) -> Side:
         )
     if not side.told:
         waiting = f"; {side.unmeasured} are not measured yet" if side.unmeasured else ""
-        raise SelectionError(f"{name}: none of its points has a result{waiting}")
+        raise SelectionError(
+            f"{name}: none of its points has a result{waiting}; `qbatch run` or `fetch` it"
+        )
     return side
 
 

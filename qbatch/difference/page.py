@@ -6,14 +6,16 @@ of a file unescaped.
 
 from __future__ import annotations
 
+from datetime import UTC
 from pathlib import Path
 from typing import Any
 
-from qbatch.difference.facts import differing
+from qbatch.difference.facts import MOMENTS, differing, together
 from qbatch.difference.figures import figures_of
 from qbatch.difference.judging import Difference, Word
 from qbatch.difference.standing import standings
 from qbatch.difference.telling import circuit_head, head, machine_lines
+from qbatch.instants import told_if_known
 from qbatch.notation import unturned
 from qbatch.report.html import inlined
 from qbatch.report.numbers import count_of, interval, p_text, short
@@ -36,7 +38,7 @@ def page(found: Difference) -> str:
         found=found,
         style=style.markup,
         style_hash=style.digest,
-        facts=list(differing(here.facts, there.facts)),
+        facts=[as_read(*fact) for fact in together(differing(here.facts, there.facts))],
         numbers=found.numbers,
         figures=figures_of(found),
         head=head(found),
@@ -56,6 +58,13 @@ def page(found: Difference) -> str:
         safe=_safe,
     )
     return unturned(text)
+
+
+def as_read(name: str, one: str, other: str) -> tuple[str, str, str]:
+    """Return a fact of both sides, instants as a page has them."""
+    if name not in MOMENTS:
+        return name, one, other
+    return name, told_if_known(one, zone=UTC), told_if_known(other, zone=UTC)
 
 
 def _safe(text: str) -> Any:

@@ -110,7 +110,9 @@ def _values_of(side: Side, axis: str, texts: Sequence[str]) -> list[Value]:
     if len({*values}) < len(values):
         raise SelectionError(f"a value of {axis} is named twice; write each once")
     if len(values) < 2:
-        raise SelectionError(f"{side.name}: {axis} has one value only, {plain(values[0])}")
+        raise SelectionError(
+            f"{side.name}: {axis} has one value only, {plain(values[0])}; two are compared"
+        )
     if len(values) > MOST_VALUES:
         raise SelectionError(
             f"{side.name}: {axis} has {len(values)} values, of which {MOST_VALUES} at most are "

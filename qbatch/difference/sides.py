@@ -67,6 +67,7 @@ class Measured:
         counts: Of each repeat; empty where an exported file tells no shots.
         drawn: Id of each setting -> its counts, where these are known.
         circuit: Content of the circuit; "" where an exported file tells none.
+        programs: Basis of each setting -> digest of what was sent, where that is known.
     """
 
     shots: list[int] = field(default_factory=list)
@@ -74,6 +75,7 @@ class Measured:
     counts: list[Counts] = field(default_factory=list)
     drawn: dict[str, Counts] = field(default_factory=dict)
     circuit: str = ""
+    programs: Mapping[str, str] = field(default_factory=dict)
 
     def add(self, one: Told) -> None:
         self.shots.append(one.shots)
@@ -82,6 +84,7 @@ class Measured:
             self.counts.append(one.counts)
         self.drawn.update(one.drawn)
         self.circuit = self.circuit or one.circuit
+        self.programs = self.programs or one.programs
 
     def pooled(self) -> Counts | None:
         """All repeats' shots together; None where they are not known, or of unlike registers."""
@@ -102,6 +105,7 @@ class Told:
         counts: None where they are not told, or are of several settings.
         drawn: Id of each setting -> its counts; empty where they are not told.
         circuit: Content of the circuit; "" where it is not told.
+        programs: Basis of each setting -> digest of what was sent, where that is known.
     """
 
     id: str
@@ -111,6 +115,7 @@ class Told:
     counts: Counts | None = None
     drawn: Mapping[str, Counts] = field(default_factory=dict)
     circuit: str = ""
+    programs: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +146,7 @@ class Side:
         unmeasured: How many were not.
         level: Of its intervals.
         assumed: What is taken for granted, for the file does not tell; "" for nothing.
-        texts: Content of a circuit -> its text, where these are told.
+        texts: Content of a circuit, or digest of a program -> its text, where these are told.
         references: Backend -> what its references measured, where there are some.
         asked_as: What is asked under a name for this comparison -> as the side itself has it.
         analysis: What its numbers mean; None where an exported file does not tell.
@@ -204,8 +209,8 @@ def side_of(name: str, run: Run) -> Side:
         asked = Asked(point.circuit, point.backend, parameters, point.shots)
         each = ((setting.id, setting.counts) for setting in point.each_setting)
         drawn = {id_: one for id_, one in each if one is not None}
-        circuit = texts.add(run, point)
-        told.append(Told(point.id, asked, point.used, point.estimates, counts, drawn, circuit))
+        texts_of = texts.add(run, point), texts.add_programs(run, point)
+        told.append(Told(point.id, asked, point.used, point.estimates, counts, drawn, *texts_of))
         check_number(name, told)
     level = manifest.analysis.intervals.level
     known = facts_of(run), "", texts.of, _references(run, texts)

@@ -7,11 +7,12 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from qbatch.difference.circuits import ChangedCircuit
-from qbatch.difference.facts import differing
+from qbatch.difference.facts import MOMENTS, differing, together
 from qbatch.difference.judging import Difference, NumberChange, Word
 from qbatch.difference.references import MachineChange
 from qbatch.difference.sides import Asked
 from qbatch.difference.standing import Standing, standings
+from qbatch.instants import told_if_known
 from qbatch.notation import listed
 from qbatch.report.numbers import count_of, interval, p_text, plain, with_error
 from qbatch.result import Estimate
@@ -77,10 +78,13 @@ def head(found: Difference) -> list[str]:
 
 def _facts(found: Difference) -> Iterator[str]:
     here, there = found.sides
-    facts = list(differing(here.facts, there.facts))
-    if not here.facts or not there.facts:
-        yield "An exported file tells nothing of manifest, versions and calibration."
+    facts = together(differing(here.facts, there.facts))
+    for side in found.sides:
+        if not side.facts:
+            yield f"Of {side.name} numbers alone are read: no manifest, versions or calibrations."
     for name, one, other in facts[:MOST_FACTS]:
+        if name in MOMENTS:
+            one, other = told_if_known(one), told_if_known(other)
         yield f"   {name}: {one} → {other}"
     if len(facts) > MOST_FACTS:
         yield f"   and {len(facts) - MOST_FACTS} more: --json has them"
@@ -114,6 +118,9 @@ def circuit_head(one: ChangedCircuit, found: Difference) -> str:
     """Name a circuit that changed, where several did with the first of its points."""
     more = f" and {len(one.asked) - 1} more" if len(one.asked) > 1 else ""
     where = f" at {found.name(one.asked[0])}{more}" if len(found.circuits) > 1 else ""
+    if one.sent_to:
+        angles = ", parameters at 0.5" if one.asked[0].parameters else ""
+        where = f" as sent to {one.sent_to}{where}{angles}"
     return f"{one.name}{where}: {one.change or 'another text, too long to be kept'}"
 
 
@@ -134,7 +141,7 @@ def _number(
 ) -> Iterator[tuple[str, str]]:
     word, told, notable = summed_up(changes)
     seen = sorted(one.detectable for one in changes)
-    power = f"{seen[0]:.2g}" if len(seen) == 1 else f"{seen[0]:.2g} to {seen[-1]:.2g}"
+    power = " to ".join(dict.fromkeys(f"{each:.2g}" for each in (seen[0], seen[-1])))
     yield (
         word,
         f"{number}  ({told}; a change of {power} would have been seen 4 times out of 5)",
@@ -202,6 +209,7 @@ def _circuit(one: ChangedCircuit) -> dict[str, Any]:
     lines = [str(line) for line in one.change.lines] if one.change else None
     return {
         "circuit": one.name,
+        "sent_to": one.sent_to or None,
         "points": [_point(asked) for asked in one.asked],
         "lines": lines,
     }

@@ -1,4 +1,5 @@
-"""The texts of a side's circuits, each by its content, the digest of what it says.
+"""The texts of a side's circuits, each by its content, the digest of what it says; and of programs
+that these were translated to for machines.
 
 Texts are kept up to `MOST_TEXT` characters in all; of further ones only that they changed is told.
 """
@@ -18,7 +19,7 @@ MOST_TEXT = 64 * 2**20
 
 @dataclass
 class Texts:
-    """The circuits of a run: content -> text.
+    """The circuits of a run, and its programs: content -> text.
 
     Attributes:
         of: The texts that are kept.
@@ -26,6 +27,7 @@ class Texts:
 
     of: dict[str, str] = field(default_factory=dict)
     _contents: dict[str, str] = field(default_factory=dict)
+    _programs: dict[str, str] = field(default_factory=dict)
     _characters: int = 0
 
     def add(self, run: Run, point: PointResult) -> str:
@@ -36,7 +38,23 @@ class Texts:
             text = str(setting.get("circuit") or "")
             content = str(setting.get("content") or hashlib.sha256(text.encode()).hexdigest())
             self._contents[key] = content
-            if content not in self.of and self._characters + len(text) <= MOST_TEXT:
-                self._characters += len(text)
-                self.of[content] = text
+            self._keep(content, text)
         return self._contents[key]
+
+    def add_programs(self, run: Run, point: PointResult) -> dict[str, str]:
+        """Keep the programs of a point's settings, and return basis -> digest, of those known."""
+        found = {}
+        for setting in point.each_setting:
+            key = setting.setting or ""
+            if key not in self._programs:
+                text = next(reversed(run.programs_of(setting)), "")
+                self._programs[key] = text and hashlib.sha256(text.encode()).hexdigest()
+                self._keep(self._programs[key], text)
+            if self._programs[key]:
+                found[setting.basis] = self._programs[key]
+        return found
+
+    def _keep(self, content: str, text: str) -> None:
+        if content not in self.of and self._characters + len(text) <= MOST_TEXT:
+            self._characters += len(text)
+            self.of[content] = text

@@ -36,7 +36,7 @@ from qbatch.errors import SnapshotError
 from qbatch.exchange.secrets import scan
 from qbatch.job import JobState
 from qbatch.manifest.models import Circuit
-from qbatch.report.files import check_folder, replacing, unwritable
+from qbatch.report.files import check_folder, json_file, replacing, unwritable
 
 if TYPE_CHECKING:
     from qbatch.snapshot import PointResult, Run
@@ -111,10 +111,10 @@ class _Content:
                 self._shots += point.sampled
             if point.counts is not None:
                 counts = {**row, "counts": dict(point.counts.to_dict())}
-                yield f"payload/{point.id[:16]}.json", _json(counts)
-        yield "payload/run.json", _json({"name": self._run.name, "points": rows})
+                yield f"payload/{point.id[:16]}.json", json_file(counts)
+        yield "payload/run.json", json_file({"name": self._run.name, "points": rows})
         yield "payload/manifest.yaml", self._run.manifest.text.encode()
-        yield "environment/environment.json", _json(_environment())
+        yield "environment/environment.json", json_file(_environment())
 
     def _source(self, point: PointResult) -> tuple[str, str | None]:
         """Return where a point's circuit stands, and its text where it is not written yet."""
@@ -213,10 +213,6 @@ class _Content:
 
 def _instant(at: datetime) -> str:
     return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def _json(value: Any) -> bytes:
-    return (json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n").encode()
 
 
 def _environment() -> dict[str, Any]:

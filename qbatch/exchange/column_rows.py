@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
-from qbatch.manifest.columns import ENDS, table_columns
+from qbatch.manifest.columns import ENDS, OF_CURVE, table_columns, without_noise
 from qbatch.report.rows import Columns, Run
 from qbatch.snapshot.machine_columns import MachineColumns
 
@@ -44,6 +44,9 @@ def _ends(columns: Columns, analysis: Analysis) -> Iterator[tuple[str, tuple[str
         for end in ENDS:
             told = _MEANINGS.get(end, "").format(name=name, level=columns.level)
             yield f"{name}{end}", (name, told or _meaning(name, analysis))
+    for name in without_noise(columns.numbers):
+        for end, told in OF_CURVE.items():
+            yield f"{name}{end}", ("", f"{told}, of {name}")
 
 
 def _meaning(name: str, analysis: Analysis) -> str:

@@ -8,22 +8,22 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import IO, TYPE_CHECKING, Any, cast
 
 from qbatch.job import JobState
-from qbatch.manifest.columns import FIGURES, table_columns
+from qbatch.manifest.columns import FIGURES, OF_CURVE, table_columns, without_noise
 from qbatch.notation import visible
 from qbatch.report.joining import Texts, joined
-from qbatch.report.rows import Columns, Point
+from qbatch.report.rows import Columns, Point, Run
 from qbatch.snapshot.bulk import Page
 from qbatch.snapshot.column import Column
+from qbatch.snapshot.extrapolated import extrapolations_of
 from qbatch.snapshot.ledger import figures_by_point, figures_of
+from qbatch.snapshot.machine_columns import MachineColumns
 
 if TYPE_CHECKING:
     from qbatch.manifest.models import Value
-    from qbatch.snapshot import Purchase
-    from qbatch.snapshot.machine_columns import MachineColumns
     from qbatch.snapshot.points import PointResult
 
 #: With what a cell begins that a spreadsheet computes, or runs.
@@ -59,26 +59,20 @@ class CsvRows:
     """The rows of ``results.csv``, written as they come.
 
     Args:
+        run: Whose; its points are added as they are read.
         columns: Which parameters and numbers there are.
         file: Where to; its lines end as written.
-        purchases: All of the run.
-        emulated: Its emulated backends.
-        machines: What is told of machines.
     """
 
-    def __init__(
-        self,
-        columns: Columns,
-        file: IO[str],
-        purchases: Iterable[Purchase] = (),
-        emulated: Collection[str] = (),
-        machines: MachineColumns | None = None,
-    ) -> None:
-        self._machines = machines if machines is not None and machines.names else None
-        self._emulated = emulated
-        self._bought = figures_by_point(purchases)
+    def __init__(self, run: Run, columns: Columns, file: IO[str]) -> None:
+        machines = MachineColumns(run)
+        self._machines = machines if machines.names else None
+        self._emulated = run.emulated
+        self._bought = figures_by_point(run.ledger())
         self._parameters = columns.parameters
         self._numbers = columns.numbers
+        self._curves = without_noise(columns.numbers)
+        self._manifest = run.manifest
         self._file = file
         head = table_columns(columns.parameters, columns.numbers, billed=bool(self._bought))
         self._write(_written([(*head, *(self._machines.names if self._machines else ()))]))
@@ -106,6 +100,7 @@ class CsvRows:
         for name in self._numbers:
             fields = page.fields.get(name)
             yield from ("",) * 4 if fields is None else map(texts_in_file, fields[:4])
+        yield from ("",) * len(self._curves) * len(OF_CURVE)  # no page has points of many settings
         for name in ("cost", "unit", "provider_job_id"):
             yield texts_in_file(page.of(name))
         yield from ("", "")  # what is done has no error
@@ -122,6 +117,14 @@ class CsvRows:
         if backends.only:
             return "yes" if backends.only[0] in self._emulated else ""
         return ["yes" if name in self._emulated else "" for name in backends.values]
+
+    def _of_curves(self, point: Point) -> Iterator[float | None]:
+        """Yield how a point's numbers without noise lie about their curves."""
+        if self._curves:
+            told = extrapolations_of(cast("PointResult", point), self._manifest)
+            for name in self._curves:
+                each = told.get(name)
+                yield from (None,) * 3 if each is None else (each.chi2, each.dof, each.p)
 
     def _row(self, point: Point) -> list[Any]:
         job, parameters, estimates = point.job, point.parameters, point.estimates
@@ -141,6 +144,7 @@ class CsvRows:
                 row += (None, None, None, None)
             else:
                 row += (estimate.value, estimate.se, estimate.low, estimate.high)
+        row += self._of_curves(point)
         row += (job.cost, *map(cell, (job.unit, job.provider_job_id, job.error, job.error_code)))
         row.append("yes" if point.backend in self._emulated else "")
         if self._bought:

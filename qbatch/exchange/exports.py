@@ -1,12 +1,13 @@
 r"""A run's results for other programs: one reading, written as it is read.
 
 ``csv``: one row per point, columns `id, point, state, circuit, backend, shots, repeat`, one per
-swept parameter, then NAME, NAME_se, NAME_low, NAME_high per analysed number, then `cost, unit,
-provider_job_id, error, error_code, emulated` (yes where an emulator stood in for the cloud), and
-where something may be billed `quoted, quoted_by, reserved, billed, billed_by, refunded,
-refunded_by` of all attempts together; RFC 4180, UTF-8, ``\n`` line ends, numbers to their last
-digit, times in seconds, empty where there is none. Text that a spreadsheet would take for a formula
-(it begins with ``=``, ``+``, ``-`` or ``@`` and is no number) has an apostrophe before it.
+swept parameter, then NAME, NAME_se, NAME_low, NAME_high per analysed number, NAME_chi2, NAME_dof,
+NAME_p per number without noise, then `cost, unit, provider_job_id, error, error_code, emulated`
+(yes where an emulator stood in for the cloud), and where something may be billed `quoted,
+quoted_by, reserved, billed, billed_by, refunded, refunded_by` of all attempts together; RFC 4180,
+UTF-8, ``\n`` line ends, numbers to their last digit, times in seconds, empty where there is none.
+Text that a spreadsheet would take for a formula (it begins with ``=``, ``+``, ``-`` or ``@`` and is
+no number) has an apostrophe before it.
 
 ``counts``: the long table `id, point, bitstring, count`, outcomes ascending as integers.
 
@@ -25,10 +26,10 @@ where that is empty.
 
 ``ledger``: one row per purchase: `id, point, attempt, backend, unit, quoted, quoted_by, reserved,
 billed, billed_by, refunded, refunded_by, emulated, start, shots, setting, purchase, account`;
-billed is empty until a bill came, and emulated is yes where an emulator stands in for the cloud:
-that is no money. It bought shots [start, start + shots) of the point's sample, as was asked for
-then, in the setting with that key, under the key `purchase` that was sent to the provider; empty
-where an earlier version did not keep it.
+quoted and reserved are empty where nobody told a price, billed until a bill came, and emulated is
+yes where an emulator stands in for the cloud: that is no money. It bought shots [start, start +
+shots) of the point's sample, as was asked for then, in the setting with that key, under the key
+`purchase` that was sent to the provider; empty where an earlier version did not keep it.
 
 ``fits``: one row per parameter of each fit and group: `fit, group` (as text), `parameter, unit,
 value, se, low, high, chi2, dof, p, scale` (what errors were multiplied by), `verdict, reason,
@@ -101,7 +102,6 @@ from qbatch.report.numbers import plain
 from qbatch.report.rows import Columns, Floors, Point, Run, facts_of_setting, stretches
 from qbatch.snapshot.calibrated import calibrated_facts
 from qbatch.snapshot.extrapolated import ZNE_COLUMNS, zne_facts, zne_rows
-from qbatch.snapshot.machine_columns import MachineColumns
 
 if TYPE_CHECKING:
     from qbatch.result import Estimate
@@ -175,6 +175,8 @@ def installed_writer(format: str) -> Callable[[Run, IO[str]], None]:
         try:
             load_installed(EXPORTERS, format, "exporter", Place(format)).call(run, file)
         except CircuitError as error:
+            if isinstance(error.__cause__, BrokenPipeError):  # the reader has seen enough
+                raise error.__cause__ from None
             raise ReportError(error.place, error.problem, excerpt=error.excerpt) from error
 
     return write
@@ -191,8 +193,7 @@ class _Shown:
 
 
 def _write_csv(run: Run, file: IO[str]) -> None:
-    machines = MachineColumns(run)
-    written = CsvRows(Columns.of(run), file, run.ledger(), run.emulated, machines)
+    written = CsvRows(run, Columns.of(run), file)
     for points in stretches(run):
         written.add_all(points)
 
@@ -219,7 +220,7 @@ def _ledger_rows(run: Run) -> Iterator[tuple[Any, ...]]:
     emulated = run.emulated
     for each in run.ledger():
         entry = each.entry
-        figures = (getattr(entry, name) for name in FIGURES)
+        figures = map(entry.figure, FIGURES)
         no_money = "yes" if entry.backend in emulated else ""
         bought = (entry.start, entry.shots, entry.setting, each.key, each.account)
         row = (each.id, each.point, entry.generation, entry.backend, entry.unit)

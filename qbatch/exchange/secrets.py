@@ -29,6 +29,6 @@ def scan(files: Mapping[str, bytes], what: str) -> None:
     for path, body in files.items():
         if SECRETS.search(body.decode("utf-8", "replace")):
             raise SnapshotError(
-                f"{path} of the {what} would hold what looks like a credential; nothing was "
-                "written. Take it out of the manifest, and change it at its provider"
+                f"{path} of the {what} would hold what looks like a credential; take it "
+                "out of the manifest, and change it at its provider; nothing was written"
             )

@@ -63,7 +63,7 @@ def check_adopted(folder: Path, point_id: str, adopted: str, surroundings: Surro
 
     answers = trio.run(ask)
     if any(isinstance(one, (Missing, NotTaken)) for one in answers):
-        raise Refused(f"{name}: knows no job {adopted!r}")
+        raise Refused(f"{name}: knows no job {adopted!r}; `qbatch jobs` lists them")
     return bool(answers)
 
 

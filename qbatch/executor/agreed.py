@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
 from qbatch.manifest.accuracy import AdaptiveShots
+from qbatch.notation import amount
 from qbatch.plan.packing import all_of
 from qbatch.plan.pricing.limits import SLACK
 from qbatch.plan.pricing.summary import Kind, shown_quotes
@@ -168,7 +169,8 @@ class Agreed:
         most = (shown or 0.0) if price.quoted else max(listed, shown or 0.0)
         if quoted <= most + SLACK:
             return None
-        told = f"it costs {quoted + share:g} {price.unit}, offered was {most + share:g}"
+        costs, offered = (amount(each + share, price.unit) for each in (quoted, most))
+        told = f"it costs {costs}, offered was {offered}"
         return Beyond(f"{told}; --yes or --max-cost buys at such a quote", quoted)
 
     def _other_shots(self, backend: str, order: Order, ordinal: int, snapshot: Snapshot) -> str:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import trio
 
+from qbatch.notation import amount
 from qbatch.plan.pricing.limits import SLACK, Limit, Rates, factor_of
 from qbatch.providers import Order, Price
 from qbatch.snapshot.ledger import AS_QUOTED, NOT_BOUGHT
@@ -61,10 +62,10 @@ class Excess:
     def __str__(self) -> str:
         limit = self.limit
         if self.reason:
-            return f"{self.reason}; {limit.said_by} allows {limit.amount:g} {limit.unit}"
+            return f"{self.reason}; {limit.said_by} allows {limit.told}"
         return (
-            f"{self.asked:g} {limit.unit} more would make {self.total:g} {limit.unit}; "
-            f"{limit.said_by} allows {limit.amount:g} {limit.unit}"
+            f"{amount(self.asked, limit.unit)} more would make {amount(self.total, limit.unit)}; "
+            f"{limit.said_by} allows {limit.told}"
         )
 
 
@@ -146,6 +147,10 @@ class Budget:
     def taken(self, limit: Limit) -> float:
         """What counts against a limit now, in its unit."""
         return next(account.total for account in self._accounts if account.limit == limit)
+
+    def limit_of(self, backend: str, unit: str) -> Limit | None:
+        """Return a limit in which purchases at a backend count; None: nothing bounds them."""
+        return next((account.limit for account, _ in self._concerned(backend, unit)), None)
 
     def bid(
         self, backend: str, unit: str, bids: Mapping[Key, Bid], *, is_certain: bool = True
@@ -246,19 +251,19 @@ class Budget:
             is_quote: That is what it was quoted at, for no bill came with the result.
         """
         self._take(backend, unit, amounts)
-        for key, amount in amounts.items():
+        for key, each in amounts.items():
             if is_quote:
                 self._unbilled.add(key)
                 self._awaited.update({key: 0.0} if key in self._awaited else {})
             else:
-                self._note_bill(key, amount)
+                self._note_bill(key, each)
                 self._awaited.pop(key, None)
         self._waiting.unpark_all()
 
     def _take(self, backend: str, unit: str, amounts: Mapping[Key, float]) -> None:
         for account, factor in self._concerned(backend, unit):
-            for key, amount in amounts.items():
-                account.take(key, factor * amount)
+            for key, each in amounts.items():
+                account.take(key, factor * each)
 
     def _note_bill(self, key: Key, amount: float) -> None:
         if key in self._quoted:

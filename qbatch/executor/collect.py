@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 import trio
 
-from qbatch.errors import Misspoke, ProviderError, Refused
+from qbatch.errors import CredentialsError, Misspoke, ProviderError, Refused
 from qbatch.executor.accounts import hold_of_other_accounts
 from qbatch.executor.active import ActiveJob
 from qbatch.executor.backend_run import BackendRun, Terms
@@ -28,12 +28,14 @@ from qbatch.executor.descriptors import ensure_descriptors
 from qbatch.executor.doubles import Doubles
 from qbatch.executor.doubts import MAX_LOOKS
 from qbatch.executor.engine import Engine, Settings
-from qbatch.executor.events import Observer, Started, Summary
+from qbatch.executor.events import Observer, Started, Summary, Warned
 from qbatch.executor.execute import collapsed
 from qbatch.executor.fetching import fetch
 from qbatch.executor.journal import Journal
 from qbatch.executor.lifecycle import Lifecycle
-from qbatch.executor.looking import Asking
+from qbatch.executor.looking import LookingOnly
+from qbatch.executor.notices.hooks import Hooks, hooks_of
+from qbatch.executor.notices.notices import Notices
 from qbatch.executor.pace import PollPace, Slots
 from qbatch.executor.resume import stored_active
 from qbatch.executor.steps import Steps
@@ -70,6 +72,8 @@ def fetch_run(
     folder: Path, *, wait: bool, observer: Observer, surroundings: Surroundings | None = None
 ) -> Run:
     """Ask every provider about what is in flight, and download what is finished.
+
+    Who is told when the run ends (``run: {notify: …}``) is told where nothing is left there.
 
     Args:
         folder: The run folder.
@@ -115,12 +119,14 @@ def _collect(
     ensure_descriptors()
     with Run(folder) as run:
         manifest, run_id, known = run.manifest, run.meta.get("run_id", ""), run.targets
+        tells = with_bills and not run.is_rehearsal
     prices = {name: Price(**target["price"]) for name, target in known.items()}
     around = surroundings or Surroundings.of_this_process()
     around = replace(around, run_id=run_id, run_folder=folder.absolute(), only_sees=True)
+    notices = _notices(manifest, around, observer, tells=tells)
     try:
         summary = trio.run(
-            _run, folder, manifest, prices, around, errand, observer, chosen, with_bills
+            _run, folder, manifest, prices, around, errand, notices, chosen, with_bills
         )
     except BaseExceptionGroup as group:
         raise collapsed(group) from None
@@ -129,18 +135,31 @@ def _collect(
     return done
 
 
+def _notices(
+    manifest: Manifest, around: Surroundings, observer: Observer, *, tells: bool
+) -> Notices:
+    """Who is told; that one may not be keeps nothing at the clouds."""
+    hooks = Hooks()
+    if tells:
+        try:
+            hooks = hooks_of(manifest, around)
+        except CredentialsError as error:  # the person did not agree, or a secret is not there
+            observer(Warned(f"nobody is told when the run ends: {error}"))
+    return Notices(hooks, manifest.name, observer)
+
+
 async def _run(
     folder: Path,
     manifest: Manifest,
     prices: Mapping[str, Price],
     around: Surroundings,
     errand: Errand,
-    observer: Observer,
+    notices: Notices,
     chosen: Chosen,
     with_bills: bool,
 ) -> Summary:
     with Snapshot(folder) as snapshot:
-        engine = _make_engine(snapshot, manifest, observer)
+        engine = _make_engine(snapshot, manifest, notices.observe)
         in_flight = _read_active_jobs(engine, manifest)
         active_jobs = _with_chosen(in_flight, chosen)
         for name, theirs in active_jobs.items():
@@ -165,17 +184,25 @@ async def _run(
                     watch.cancel_scope.cancel()
             finally:
                 engine.journal.close()
-        return Summary(
+        summary = Summary(
             total=engine.tally.total,
             completed=engine.tally.completed,
             states=snapshot.counts_by_state(),
             out_of_reach=visits.out_of_reach,
-            at_providers={
-                n: k for n, f in in_flight.items() if (k := sum(len(g.at_work) for g in f))
-            },
+            at_providers=_at_work(in_flight),
             elapsed_s=trio.current_time() - started,
             unit=unit,
+            untold=notices.failures,
         )
+        if visits.out_of_reach or not summary.at_providers:
+            notices.end(snapshot, summary)
+        return summary
+
+
+def _at_work(in_flight: Mapping[str, Sequence[ActiveJob]]) -> dict[str, int]:
+    """Backend -> jobs that it may still hold, where there are any."""
+    numbers = {name: sum(len(each.at_work) for each in jobs) for name, jobs in in_flight.items()}
+    return {name: number for name, number in numbers.items() if number}
 
 
 def _with_chosen(
@@ -315,7 +342,7 @@ class _Collector(Lifecycle):
 
     def __init__(self, engine: Engine, backend: BackendRun) -> None:
         super().__init__(engine, backend, _let_be)
-        self._looking = Asking(engine, backend)
+        self._looking = LookingOnly(engine, backend)
 
     async def settle(self, active_jobs: Iterable[ActiveJob]) -> None:
         """Find out what became of whatever was being sent, or is held."""

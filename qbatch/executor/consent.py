@@ -69,10 +69,12 @@ class Asking:
     Attributes:
         question: Is shown the offer; says yes or no.
         word: What was given.
+        is_locked: Nothing may differ from the lock.
     """
 
     question: Callable[[Offer], bool]
     word: SavedPlan | bool
+    is_locked: bool = False
 
     def __call__(self, offer: Offer) -> bool:
         """Ask it."""
@@ -174,7 +176,7 @@ def agree(approve: Approve | None, offer: Offer) -> None:
         check_planned(asked, offer.left, offer.rates, offer.spent)
     if callable(approve):
         if not approve(offer):
-            raise NotApproved("nothing was done", offer)
+            raise NotApproved("nothing was done; `approve` refused the offer", offer)
         return
     if not offer.costs or approve is True:
         return
@@ -192,7 +194,10 @@ def agree(approve: Approve | None, offer: Offer) -> None:
     buying = {name: offer.paid[name] for name in _buying(offer)}
     # What units are worth is said by a file beside the manifest: that is no word of the person.
     if left_open := unlimited(asked, buying, rates={}):
-        raise NotApproved(f"{offer}: {left_open}; nothing was bought", offer)
+        raise NotApproved(
+            f"{offer}: {left_open}, and nothing was bought; agree with --max-cost in that unit",
+            offer,
+        )
 
 
 def agreed_to(approve: Approve | None, offer: Offer) -> Agreed:
@@ -252,13 +257,15 @@ def _refuse_another(agreed: Offer, offer: Offer) -> None:
         NotApproved: It is not.
     """
     if any(old != new for old, new in zip_longest(agreed.plan.pins(), offer.plan.pins())):
-        raise NotApproved(f"{offer}: that is not the plan agreed to; nothing was bought", offer)
+        raise NotApproved(
+            f"{offer}: that is not the plan agreed to; agree to this one; nothing was bought", offer
+        )
     terms = {name: (each.name, each.price) for name, each in agreed.targets.items()}
     for name, target in offer.paid.items():
         if terms.get(name) != (target.name, target.price):
             raise NotApproved(
                 f"{offer}: {name} is another target, or has another price, than agreed to; "
-                "nothing was bought",
+                "agree to this offer; nothing was bought",
                 offer,
             )
 
@@ -275,6 +282,7 @@ def _refuse_dearer(agreed: SavedPlan | Offer, offer: Offer) -> None:
     )
     if is_more:
         raise NotApproved(
-            f"{offer}: agreed to was {jobs} for {prices_in_words(prices)}; nothing was bought",
+            f"{offer}: agreed to was {jobs} for {prices_in_words(prices)}; agree to this offer; "
+            "nothing was bought",
             offer,
         )

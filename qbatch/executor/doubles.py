@@ -22,6 +22,7 @@ import trio
 from qbatch.errors import ProviderError
 from qbatch.executor.known_jobs import KnownJobs, Owner, find_known
 from qbatch.job import JobState
+from qbatch.notation import amount
 from qbatch.providers.listing import JobAtCloud, JobsAtCloud, Lists, TellsDoubles
 from qbatch.snapshot import Run
 from qbatch.snapshot.doubles import (
@@ -180,7 +181,7 @@ def _figure(found: _Found, price: Price) -> tuple[float | None, str, str]:
         return job.cost, job.unit, BY_CLOUD
     if job.never_began:
         return 0.0, price.unit, BY_CLOUD
-    if not (price.quoted or price.per_composite):
+    if price.is_told and not (price.quoted or price.per_composite):
         return price.of_job(found.shots), price.unit, BY_FORMULA
     return figure_of_twin(found.twins) or (None, price.unit, "")
 
@@ -191,7 +192,8 @@ def _told_otherwise(before: Double, now: Double) -> str:
         return ""
     if now.is_over and (now.source == BY_PERSON or now.cost == before.cost):
         return ""
-    return f"a person told that it is over at {before.cost:g} {before.unit}, which counts no more; "
+    price = amount(before.cost, before.unit)
+    return f"a person told that it is over at {price}, which counts no more; "
 
 
 def _sent_since(folder: Path, backends: Sequence[str]) -> tuple[str, str | None]:

@@ -188,6 +188,8 @@ class Summary:
         waits: Backend -> what held it up, the longest first.
         left: Backend -> why it was left before its end; its jobs stay where they are.
         unit: What `total` and `completed` count: "point" or "job".
+        untold: Waits, for bounded time, until those who are told of the run (``run: {notify: …}``)
+            were, and returns what could not be told; each once.
     """
 
     total: int = 0
@@ -204,6 +206,7 @@ class Summary:
     waits: Mapping[str, Mapping[Cause, Wait]] = field(default_factory=dict)
     left: Mapping[str, str] = field(default_factory=dict)
     unit: str = "point"
+    untold: Callable[[], list[str]] = field(default=list, compare=False, repr=False)
 
     @property
     def failed(self) -> int:

@@ -52,13 +52,16 @@ from qbatch.executor.stop import Stop
 from qbatch.executor.tally import Tally
 from qbatch.job import JobState
 from qbatch.manifest import Manifest
+from qbatch.manifest.decisions import decided_fact
 from qbatch.plan import Plan, SweepPoint
 from qbatch.plan.pinning.former import ids_of
-from qbatch.providers import Driver, GetsReady, Target
+from qbatch.plan.pinning.pinned import PINNED, pinned, programs_in
+from qbatch.providers import Driver, GetsReady, Target, Translates
 from qbatch.shots import Bounds
 from qbatch.snapshot import Former, Registered, Snapshot
 from qbatch.snapshot.doubles import read_doubles, with_figures
 from qbatch.snapshot.estimates import analysis_key
+from qbatch.snapshot.home import note_home
 from qbatch.snapshot.sources import sources_fact
 
 Only = Callable[[SweepPoint], bool]
@@ -108,6 +111,7 @@ async def execute(
     with rarely_collecting(), _thawing():
         await execution.get_ready(drivers.values())
         registered = await engine.offload(partial(execution.register, bounds))
+        await engine.offload(partial(execution.note_programs, drivers))
         backends = [execution.make_backend(name, drivers[name], targets[name]) for name in drivers]
         await execution.run(backends, registered)
     return execution.summary(backends, registered, trio.current_time() - started)
@@ -210,6 +214,7 @@ class _Execution:
     def note_plan(self, targets: Mapping[str, Target]) -> None:
         """Keep what a reader needs to know of the plan."""
         manifest = self._plan.manifest
+        note_home(self._engine.snapshot.folder, manifest.folder)
         meta = self._engine.snapshot.meta()
         known = json.loads(meta.get("targets", "{}"))
         facts = {name: told for name, told in known.items() if name in manifest.backends}
@@ -220,18 +225,31 @@ class _Execution:
             sources=sources_fact(manifest),
             **_whence(manifest, meta),
             overrides=json.dumps(list(manifest.overrides)),
+            decided=decided_fact(manifest.decisions, meta.get("decided")),
             sums=json.dumps(dict(manifest.sums)),
             axes=json.dumps(list(self._plan.axes)),
             targets=json.dumps(facts, default=str),
+            **{PINNED: json.dumps(pinned(self._plan, targets), sort_keys=True)},
         )
+
+    def note_programs(self, drivers: Mapping[str, Driver]) -> None:
+        """Keep what circuits are translated to here, where something is to be bought by it."""
+        here = {name: each for name, each in drivers.items() if isinstance(each, Translates)}
+        if here and not self._is_complete and (programs := programs_in(self._plan, here)):
+            self._engine.snapshot.note_programs(programs)
 
     async def get_ready(self, drivers: Iterable[Driver]) -> None:
         """Let drivers get ready meanwhile, where it is certain that something is to be computed."""
+        ready = [driver for driver in drivers if isinstance(driver, GetsReady)]
+        if ready and self._engine.settings.only is None and not self._is_complete:
+            for driver in ready:
+                await driver.get_ready()
+
+    @property
+    def _is_complete(self) -> bool:
+        """Whether no point is left: it is asked of each row, so only where it matters."""
         done = self._engine.snapshot.counts_by_state().get(JobState.COMPLETED, 0)
-        if self._engine.settings.only is None and done < self._plan.num_points:
-            for driver in drivers:
-                if isinstance(driver, GetsReady):
-                    await driver.get_ready()
+        return done >= self._plan.num_points
 
     def register(self, bounds: Mapping[str, Bounds]) -> Registered:
         """Bring the snapshot in line with the plan."""
@@ -241,7 +259,7 @@ class _Execution:
             setting_of=plan.setting_text,
             former=Former(lambda: (id_ for id_, _ in plan.ids_and_names()), ids_of),
             bounds=bounds,
-            identities=plan.identities(),
+            identities=plan.identities,
             has_bases=plan.has_bases,
         )
 
@@ -255,9 +273,13 @@ class _Execution:
             self._engine.expect(backend, number)
         wanted = WANTED[self._engine.settings.only]
         if self._only is None:
-            for (backend, state), number in snapshot.jobs_by_backend().items():
+            jobs = snapshot.jobs_by_backend()
+            for (backend, state), number in jobs.items():
                 self._engine.expect(backend, number * (state in wanted))
-            self._kept = snapshot.counts_by_state().get(JobState.COMPLETED, 0)
+            if snapshot.has_a_job_for_each_point():
+                self._kept = sum(n for (_, s), n in jobs.items() if s is JobState.COMPLETED)
+            else:
+                self._kept = snapshot.counts_by_state().get(JobState.COMPLETED, 0)
             return
         places = Counter(
             point.id

@@ -8,7 +8,7 @@ the next run asks for it again, and only a person lets it be bought anew.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import trio
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from qbatch.executor.backend_run import BackendRun
     from qbatch.executor.engine import Engine
     from qbatch.manifest.models import Analysis
+    from qbatch.result import Estimate
 
 #: Results packed and analysed in the trio thread; more are worth a thread.
 FEW = 4
@@ -216,23 +217,28 @@ def pack_result(fetched: Fetched, analysis: Analysis, analysis_key: str) -> NewR
     """Make a result ready to be stored, with the manifest's estimates."""
     import numpy as np
 
-    from qbatch.result import analyse
-
     vector = fetched.statevector
-    result = NewResult(
+    told = _estimates(fetched, analysis)
+    return NewResult(
         fetched.counts.pack(),
         fetched.facts,
+        analysis="" if told is None else analysis_key,
+        estimates="{}" if told is None else dump_estimates(told),
         statevector=None if vector is None else np.asarray(vector, np.complex128).tobytes(),
         raw=fetched.raw,
         log=fetched.log,
     )
-    if analysis.varying:  # what they are at this point is worked out as it is read
-        return result
+
+
+def _estimates(fetched: Fetched, analysis: Analysis) -> dict[str, Estimate] | None:
+    """Return the manifest's estimates; None where they are worked out as the result is read."""
+    from qbatch.result import analyse
+
+    if analysis.varying:
+        return None
     try:
         estimates = analyse(fetched.counts, analysis)
     except ValueError:  # the reader meets it again, and can say so
-        return result
+        return None
     own = (number for each in analysis.own_at_points.values() for number in each.returns)
-    if any(number not in estimates for number in own):
-        return result  # as above
-    return replace(result, analysis=analysis_key, estimates=dump_estimates(estimates))
+    return estimates if all(number in estimates for number in own) else None  # as above

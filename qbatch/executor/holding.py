@@ -57,7 +57,7 @@ def finish(
             plan.points(are_written=True),
             setting_of=plan.setting_text,
             bounds={name: target.bounds for name, target in targets.items()},
-            identities=plan.identities(),
+            identities=plan.identities,
             has_bases=plan.has_bases,
         )
     snapshot.set_meta(finished_at=now_text())

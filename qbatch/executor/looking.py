@@ -123,7 +123,7 @@ def _memo_anew(told: Iterable[Answer]) -> Mapping[str, Any] | None:
     return next((memo for memo in memos if memo is not None), None)
 
 
-class Asking(Looking):
+class LookingOnly(Looking):
     """Looks, and sends nothing."""
 
     async def _repeat(self, active: ActiveJob, told: Sequence[Answer]) -> Sequence[Answer]:

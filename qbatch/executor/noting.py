@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
-from qbatch.errors import RunLockedError
+from qbatch.errors import RunLockedError, SnapshotError
 from qbatch.executor.options import Options
 from qbatch.executor.origin import origin_of
 from qbatch.manifest import Manifest
+from qbatch.manifest.decisions import kept_decisions
 from qbatch.plan.pinning.lock import installed_versions
 from qbatch.plan.pinning.revision import revision_of
 from qbatch.snapshot import Snapshot
@@ -22,11 +24,14 @@ def note_run(snapshot: Snapshot, options: Options, run_id: str, manifest: Manife
 
     Raises:
         RunLockedError: Another run began in it.
+        SnapshotError: A target was decided to be another one there.
     """
     meta = snapshot.meta()
     known = meta.get("run_id", run_id)
     if known != run_id:
         raise RunLockedError(f"{snapshot.folder}: another run began here just now; run again")
+    if options.rehearsal is None:
+        _check_decided(snapshot, meta, manifest)
     revision = _revision(manifest)
     origin = origin_of(options.command, revision, snapshot.now())
     snapshot.set_meta(
@@ -43,6 +48,22 @@ def note_run(snapshot: Snapshot, options: Options, run_id: str, manifest: Manife
         **{ORIGINS: with_origin(read_origins(meta), origin)},
         **({} if options.rehearsal is None else {"rehearsal": json.dumps(options.rehearsal)}),
     )
+
+
+def _check_decided(snapshot: Snapshot, meta: Mapping[str, str], manifest: Manifest) -> None:
+    """See that what was planned is what was decided here, also since it was planned.
+
+    Raises:
+        SnapshotError: It is not: the same points would be bought at two machines.
+    """
+    for kept in kept_decisions(meta, str(snapshot.folder)):
+        for ours in manifest.decisions:
+            if ours.question == kept.question and ours.chosen != kept.chosen:
+                raise SnapshotError(
+                    f"{snapshot.folder}: backend {kept.backend!r} was decided to be {kept.chosen} "
+                    f"here, and this was planned for {ours.chosen}: nothing was bought; plan again "
+                    "from the manifest's file, or take another folder with --out DIR"
+                ).about("any-of")
 
 
 def _analyses(manifest: Manifest) -> str:

@@ -8,11 +8,25 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, fields
-from functools import update_wrapper
+from functools import cache, update_wrapper
 from inspect import Parameter, Signature, getdoc, signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, ParamSpec, Protocol, TypeVar
 
+from qbatch.arguments import (
+    ANYTHING,
+    FLAG,
+    FUNCTION,
+    NOTHING,
+    NUMBER,
+    PATH,
+    TEXT,
+    Kind,
+    check,
+    list_of,
+    map_of,
+    of_type,
+)
 from qbatch.errors import SelectionError
 from qbatch.executor.events import Observer, ignore
 from qbatch.notation import did_you_mean
@@ -41,7 +55,8 @@ class Options:
 
     Attributes:
         out: The run folder; None: ``runs/NAME`` under the project's root, the manifest's own.
-        fresh: Set the old run folder aside and begin anew.
+        fresh: Set the old run folder aside and begin anew; targets that are one of several are
+            decided anew, whatever the lock says.
         only: "failed": only points that failed or were cancelled; "missing": only those never
             run; None: both.
         select: Only points this expression selects, as ``-k`` takes it.
@@ -137,19 +152,51 @@ def keywords(
     return decorate
 
 
+@cache
+def _kinds() -> dict[str, Kind]:
+    """What each option may be; of `approve` more is said where it is read."""
+    from qbatch.executor.stop import Stop
+    from qbatch.plan import Plan
+    from qbatch.providers import Surroundings
+
+    call, facts = FUNCTION | NOTHING, map_of("a map of facts", ANYTHING)
+    limits = map_of("a map from unit to number", NUMBER)
+    settings = map_of("a map from path to value", ANYTHING)
+    return {
+        **dict.fromkeys(("fresh", "trust", "quote", "detach"), FLAG),
+        **dict.fromkeys(("refresh", "ask_more", "adapt"), call),
+        **dict.fromkeys(("only", "select"), TEXT | NOTHING),
+        "out": PATH | NOTHING,
+        "points": TEXT | list_of("a list of ids", TEXT) | NOTHING,
+        "overrides": TEXT | list_of("a list of texts, PATH=VALUE each", TEXT) | settings,
+        "reuse": PATH | list_of("a list of paths", PATH),
+        "put_aside": list_of("a list of jobs", ANYTHING),
+        "fail_fast": FLAG | NOTHING,
+        "observer": FUNCTION,
+        "refresh_s": NUMBER,
+        "stop": of_type("a Stop", Stop) | NOTHING,
+        "plan": of_type("a qbatch.Plan", Plan) | NOTHING,
+        "surroundings": of_type("Surroundings", Surroundings) | NOTHING,
+        "max_cost": TEXT | limits,
+        "command": TEXT,
+        "rehearsal": facts | NOTHING,
+    }
+
+
 def _check(verb: str, manifest: object, options: Mapping[str, object]) -> None:
     """See that options and manifest can be asked for.
 
     Raises:
-        TypeError: There is no such option, or that is no manifest.
+        TypeError: There is no such option, it is of another kind, or that is no manifest.
     """
     from qbatch.manifest import Manifest
 
-    known = [one.name for one in fields(Options)]
-    for name in options:
+    known, kinds = [one.name for one in fields(Options)], _kinds()
+    for name, value in options.items():
         if name not in known:
             hint = did_you_mean(name, known) or f"; there are {', '.join(known)}"
             raise TypeError(f"{verb}() has no option {name!r}{hint}")
+        check(verb, name, value, kinds.get(name, ANYTHING))
     if not isinstance(manifest, (Manifest, str, Path)):
         kind = type(manifest).__name__
         raise TypeError(

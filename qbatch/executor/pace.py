@@ -169,7 +169,11 @@ class RateLimit:
 
 
 class Slots:
-    """How many composite jobs may be open; those found open at the start always count."""
+    """How many composite jobs may be open; those found open at the start always count.
+
+    A slot that comes free is the first waiter's at once: who asks again and again, as the plan's
+    points do, takes none that a calibration or another backend has waited for longer.
+    """
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
@@ -179,11 +183,11 @@ class Slots:
     async def take(self, waits: Waits, cause: Cause) -> None:
         """Wait for a free slot, first come first served; note the wait under `cause`."""
         await trio.lowlevel.checkpoint_if_cancelled()
-        if self.taken >= self._limit:
+        if self.is_full:
             with waits.waiting(cause):
-                while self.taken >= self._limit:
-                    await self._lot.park()
-        self.taken += 1
+                await self._lot.park()  # `free` counts it
+        else:
+            self.taken += 1
 
     @property
     def is_full(self) -> bool:
@@ -197,5 +201,6 @@ class Slots:
     def free(self) -> None:
         """Give one back."""
         self.taken -= 1
-        if self.taken < self._limit:
+        if self._lot and not self.is_full:
+            self.taken += 1
             self._lot.unpark()

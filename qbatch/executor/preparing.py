@@ -15,8 +15,10 @@ from qbatch.executor.backend_run import BackendRun
 from qbatch.executor.budget import Bid, Excess, Key, expected_prices
 from qbatch.executor.pace import MOST_S, SHARE
 from qbatch.executor.waits import Cause
+from qbatch.plan.pricing.limits import unbounded
 from qbatch.providers import Prepared, Price
 from qbatch.snapshot import Entry, Snapshot
+from qbatch.snapshot.ledger import UNTOLD
 
 if TYPE_CHECKING:
     from qbatch.executor.engine import Engine
@@ -48,7 +50,8 @@ async def prepare(engine: Engine, backend: BackendRun, active: ActiveJob) -> Pre
             backend.mark_late(active, f"not prepared within {backend.timeout_s:g} s")
         elif waited_s > backend.timeout_s:
             raise Refused(
-                f"{backend.name}: not prepared within {backend.timeout_s:g} s; nothing was bought"
+                f"{backend.name}: not prepared within {backend.timeout_s:g} s; give it a longer "
+                "timeout_s; nothing was bought"
             )
         await engine.journal.commit(partial(write_memo, engine.snapshot, active))
         with backend.waits.waiting(Cause.PREPARATION):
@@ -106,6 +109,10 @@ async def reserve(
         TooLarge: The budget may allow a part of it.
     """
     price, orders = backend.target.price, [active.order(key) for key in active.ids]
+    is_priced = price.is_free or price.is_formula or prepared.quotes.keys() >= {*active.ids}
+    if not is_priced and (limit := engine.budget.limit_of(backend.name, price.unit)) is not None:
+        backend.stop_buying(unbounded(limit, backend.name, price.source))
+        return None
     prices = expected_prices(orders, price, prepared.quotes)
     bids = {
         active.purchase(key): Bid(cost, max(cost, prepared.most.get(key, 0.0)))
@@ -126,6 +133,7 @@ async def reserve(
         if backend.over_budget:
             return None
     by = dict.fromkeys(prepared.quotes, "quoted by the provider")
+    source = price.source if price.is_told else f"{UNTOLD}: {price.source}"
     return [
         Entry(
             active.rows[key].ordinal,
@@ -133,7 +141,7 @@ async def reserve(
             backend.name,
             price.unit,
             quoted,
-            by.get(key, price.source),
+            by.get(key, source),
             reserved[active.purchase(key)],
         )
         for key, quoted in prices.items()

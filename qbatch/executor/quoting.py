@@ -6,7 +6,7 @@ Rule: what cannot be quoted stops nothing, and the person is told why: the job m
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from random import Random
 
 import trio
@@ -33,16 +33,35 @@ def wait_quoted(
     only: Only | None = None,
     pieces_of: PiecesOf | None = None,
 ) -> list[str]:
-    """`ask_quotes` from plain code; closes the drivers."""
+    """`ask_quotes` from plain code, in sentences; closes the drivers."""
 
     async def ask() -> list[str]:
         try:
-            return await ask_quotes(plan, drivers, targets, only, pieces_of)
+            return [*map(str, await ask_quotes(plan, drivers, targets, only, pieces_of))]
         finally:
             for driver in drivers.values():
                 await driver.aclose()
 
     return trio.run(ask)
+
+
+@dataclass(frozen=True)
+class Unquoted:
+    """A job that was not quoted.
+
+    Attributes:
+        question: What was asked.
+        error: What its cloud said, or that it did not answer.
+    """
+
+    question: Question
+    error: ProviderError
+
+    def __str__(self) -> str:
+        """In a sentence."""
+        asked = self.question
+        backend, what = asked.kind[0], f"circuit {asked.circuit!r} with {asked.shots} shots"
+        return f"backend {backend!r}: no quote for {what}: {self.error}"
 
 
 async def ask_quotes(
@@ -51,7 +70,7 @@ async def ask_quotes(
     targets: Mapping[str, Target],
     only: Only | None = None,
     pieces_of: PiecesOf | None = None,
-) -> list[str]:
+) -> list[Unquoted]:
     """Ask what a plan's jobs would cost, where clouds quote that; the plan has it then.
 
     Args:
@@ -62,7 +81,7 @@ async def ask_quotes(
         pieces_of: What of a point is left to buy; None: all of it.
 
     Returns:
-        Why some jobs could not be quoted, in sentences.
+        Jobs that could not be quoted.
     """
     quoting = {name: targets[name] for name in drivers if is_quoted(drivers[name], targets[name])}
     asked = questions(plan, quoting, only, pieces_of) if quoting else []
@@ -84,7 +103,7 @@ async def ask_quotes(
     }
     late = Unavailable(f"no answer within {LIMIT_S:g} s")
     ended = [(each, answers.get(each.key, late)) for each in asked]
-    return [_told(each, error) for each, error in ended if isinstance(error, ProviderError)]
+    return [Unquoted(each, error) for each, error in ended if isinstance(error, ProviderError)]
 
 
 def is_quoted(driver: Driver, target: Target) -> bool:
@@ -111,8 +130,3 @@ async def _answer(driver: Driver, question: Question) -> Sequence[Quote] | Provi
             assert isinstance(driver, Quotes)
             return driver.quotes(batch)
         await trio.sleep(prepared.again_s)
-
-
-def _told(question: Question, error: ProviderError) -> str:
-    backend, what = question.kind[0], f"circuit {question.circuit!r} with {question.shots} shots"
-    return f"backend {backend!r}: no quote for {what}: {error}"

@@ -22,12 +22,14 @@ if TYPE_CHECKING:
 async def recalled(engine: Engine, backend: BackendRun, active: ActiveJob) -> Sequence[Answer]:
     """Return news of what was sent of a composite job before, from another copy of the run folder.
 
+    None of a backend where sending twice costs nothing.
+
     Raises:
         Refused: Nobody can tell, for looking for it failed: it is not bought.
     """
-    if not engine.snapshot.may_be_copy:
-        return ()
     driver = backend.driver
+    if driver.is_local or not engine.snapshot.may_be_copy:
+        return ()
     if not isinstance(driver, Recalls):
         backend.warn(
             "this run folder may be a copy, and its cloud does not show what was sent under which "

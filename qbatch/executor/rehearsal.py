@@ -29,11 +29,13 @@ from qbatch.executor.selecting import chosen
 from qbatch.executor.start import run_async_with
 from qbatch.executor.waits import Cause, Wait
 from qbatch.job import JobState
+from qbatch.manifest.reading import possible
 from qbatch.providers import Surroundings, account_options, is_local
 from qbatch.snapshot import PointResult, Run, holder_of, jobs_of, run_folder_of
 
 if TYPE_CHECKING:
     from qbatch.emulators import Course, Emulation, Noise
+    from qbatch.manifest import Manifest
     from qbatch.manifest.models import Backend
     from qbatch.plan import Plan
 
@@ -166,6 +168,7 @@ def _pass_facts(one: Pass) -> dict[str, Any]:
         "queue_s": one.queue_s,
         "makespan_s": round(one.makespan_s, 3),
         "wall_s": round(one.wall_s, 3),
+        "over_budget": dict(one.summary.over_budget),
         "backends": {
             name: {
                 "jobs": backend.jobs,
@@ -232,6 +235,40 @@ def rehearse(
     return done
 
 
+def decide_rehearsed(manifest: Manifest, *, seed: int = 1) -> Manifest:
+    """Decide by what emulated clouds tell, each job of which queues as in the first pass.
+
+    Raises:
+        SourceErrors: Something cannot be decided.
+        Refused: A provider has no emulator.
+    """
+    import trio
+    import trio.testing
+
+    from qbatch.emulators import Emulation, Queueing
+    from qbatch.executor.deciding import Inquiry, decide
+
+    wanted: dict[str, list[str]] = {}
+    for each in possible(manifest):
+        for provider, targets in _targets_by_provider(each).items():
+            wanted.setdefault(provider, []).extend(targets)
+    queueing = Queueing(QUEUES_S[0], is_serial=True)
+    emulation = Emulation([*wanted], queueing=queueing, inline=True, seed=seed, targets=wanted)
+    around = Surroundings(
+        environ=emulation.environment(ORIGIN),
+        transport=emulation.transport(),
+        is_virtual=True,
+        now=lambda: emulation.world.clock.utc().timestamp(),
+    )
+    try:
+        clock = trio.testing.MockClock(autojump_threshold=0)
+        return trio.run(
+            decide, manifest, Inquiry(around=around, adapt=without_account), clock=clock
+        )
+    finally:
+        emulation.close()
+
+
 def _write_facts(done: Rehearsal) -> None:
     """Keep what came of it beside the last pass, where there is one."""
     if (done.folder / "snapshot.db").exists():
@@ -270,7 +307,7 @@ class _Stage:
         self._options = options
         self._seed = seed
         self._noise = noise
-        self._wanted = _targets_by_provider(plan)
+        self._wanted = _targets_by_provider(plan.manifest)
         only = chosen(options, plan, folder)
         self._chosen = None if only is None else {point.id for point in plan.bought(only)}
         self.targets: dict[str, str] = {}
@@ -334,7 +371,7 @@ class _Stage:
         )
 
 
-def _targets_by_provider(plan: Plan) -> dict[str, list[str]]:
+def _targets_by_provider(manifest: Manifest) -> dict[str, list[str]]:
     """Provider -> targets the manifest names, of all that need an emulator.
 
     Raises:
@@ -343,7 +380,7 @@ def _targets_by_provider(plan: Plan) -> dict[str, list[str]]:
     from qbatch.emulators import MODULES
 
     wanted: dict[str, list[str]] = {}
-    for name, backend in plan.manifest.backends.items():
+    for name, backend in manifest.backends.items():
         if is_local(backend.provider):
             continue
         if backend.provider not in MODULES:

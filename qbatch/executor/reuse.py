@@ -31,6 +31,7 @@ from qbatch.exchange.secrets import SECRETS
 from qbatch.executor.fetching import pack_result
 from qbatch.executor.lenders import Lends, is_archive, open_lender
 from qbatch.job import JobState
+from qbatch.manifest.decisions import decided_fact
 from qbatch.plan import reasons
 from qbatch.plan.aging import aged_contents
 from qbatch.providers import Fetched, room_of
@@ -38,6 +39,7 @@ from qbatch.snapshot import Run, find_run_folder, is_run_folder
 from qbatch.snapshot.borrowing import Borrowed, Borrower, Loan
 from qbatch.snapshot.estimates import analysis_key
 from qbatch.snapshot.from_runs import Shots, by_run
+from qbatch.snapshot.home import note_home
 from qbatch.snapshot.lending import Lent
 from qbatch.snapshot.merge_sources import Source
 from qbatch.snapshot.paths import SNAPSHOT
@@ -98,7 +100,7 @@ def sources_named(named: Iterable[str | Path], own: Path) -> tuple[Path, ...]:
         if not is_run_folder(folder):
             raise SelectionError(f"{each}: no run is kept here; {_NAMES} the folder of one")
         if folder.resolve() == own.resolve():
-            raise SelectionError(f"{each}: that is the folder of this run; it has these shots")
+            raise SelectionError(f"{each}: that is the folder of this run; name another")
         found.setdefault(folder.resolve(), folder)
     return (*found.values(),)
 
@@ -214,6 +216,7 @@ def _register(plan: Plan, target: Borrower) -> None:
         plan.points(are_written=True), setting_of=plan.setting_text, has_bases=plan.has_bases
     )
     manifest = plan.manifest
+    note_home(target.folder, manifest.folder, lasting=False)
     target.set_meta(
         name=manifest.name,
         manifest=manifest.text,
@@ -221,6 +224,7 @@ def _register(plan: Plan, target: Borrower) -> None:
         manifest_path=str(manifest.path or "<string>"),
         manifest_folder=str(manifest.folder.absolute()),
         overrides=json.dumps(list(manifest.overrides)),
+        decided=decided_fact(manifest.decisions),
         sums=json.dumps(dict(manifest.sums)),
     )
 
@@ -332,13 +336,13 @@ def _read(lender: Lends, lent: Lent, order: Order) -> Fetched:
     if counts.shots != lent.point.shots or counts.registers != expected:
         raise SnapshotError(
             f"{where}: its counts are {counts.shots} shots on {_told(counts.registers)}, said are "
-            f"{lent.point.shots} on {_told(expected)}; nothing was taken from this folder"
+            f"{lent.point.shots} on {_told(expected)}; name another; nothing was taken from it"
         )
     told = (f"{lent.facts} {lent.reused}", *lent.calibrations)
     if any(map(_has_secret, told)):
         raise SnapshotError(
-            f"{where}: what is kept with its result holds what looks like a credential; nothing "
-            "was taken from this folder. Have it changed at its provider"
+            f"{where}: what is kept with its result holds what looks like a credential; have it "
+            "changed at its provider; nothing was taken from this folder"
         )
     vector = None if lent.vector is None else np.frombuffer(lent.vector, np.complex128)
     return Fetched(lent.point.id, counts, facts=lent.facts, statevector=vector)
@@ -380,7 +384,10 @@ def _nothing_in(lender: Lends, plan: Plan) -> str:
     stored = lender.stored(plan)
     done = sum(1 for each in stored.values() if any(_is_done(job) for job in each.jobs))
     if not done:
-        return f"{lender.folder}: none of its points is done yet, so it has no shots to take"
+        return (
+            f"{lender.folder}: none of its points is done yet, so it has no shots to take; "
+            "run or fetch it first"
+        )
     head = f"{lender.folder}: none of its {done} points is one of this plan"
     for reason in reasons(plan, stored):
         if reason.changes:

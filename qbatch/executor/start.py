@@ -29,7 +29,9 @@ from qbatch.errors import (
     SelectionError,
     SnapshotError,
 )
+from qbatch.executor.agreed import Agreed
 from qbatch.executor.consent import (
+    Asking,
     agreed_to,
     begun_in,
     is_at_quotes,
@@ -38,12 +40,15 @@ from qbatch.executor.consent import (
     read_approval,
 )
 from qbatch.executor.copies import refuse_copy
+from qbatch.executor.deciding import Inquiry, decide, decided_before
 from qbatch.executor.describing import describe
 from qbatch.executor.descriptors import ensure_descriptors
 from qbatch.executor.engine import WANTED, Settings
 from qbatch.executor.events import Observer, Summary, Waiting, Warned
 from qbatch.executor.execute import Only, collapsed, execute
 from qbatch.executor.holding import begin_anew, finish, open_snapshot
+from qbatch.executor.notices.hooks import Hooks, hooks_of
+from qbatch.executor.notices.notices import Notices, warn_of
 from qbatch.executor.noting import note_run
 from qbatch.executor.options import Options, Refresh, keywords
 from qbatch.executor.quoting import ask_quotes
@@ -55,14 +60,13 @@ from qbatch.executor.steps import Steps
 from qbatch.executor.stop import Stop, signals_raise, signals_to
 from qbatch.executor.waits import Waits
 from qbatch.manifest import Manifest, override_manifest
-from qbatch.manifest.paths import SettingValues, settings_of
 from qbatch.plan import (
     Plan,
     SavedPlan,
     check_targets,
     expand,
-    expand_file,
     priced,
+    read_file,
 )
 from qbatch.plan.pricing.limits import check_units, dump_limits, limits_of
 from qbatch.plan.pricing.offer import Offer
@@ -75,6 +79,7 @@ from qbatch.snapshot import (
     holder_of,
     run_folder_of,
 )
+from qbatch.snapshot.borrowing import Borrower
 from qbatch.state import state_folder
 
 Work = Callable[[], Awaitable[Run]]
@@ -89,13 +94,21 @@ CLOSE_S = 2.0
 @keywords(Options)
 def run(manifest: Manifest | str | Path, options: Options) -> Run:
     """What `qbatch.run` does, with its options and errors; the run is opened as it is stored."""
-    return _all_bought(run_with(manifest, _as_agreed(options)))
+    return _all_bought(_warning(run_with(manifest, _as_agreed(options))))
 
 
 @keywords(Options)
 async def run_async(manifest: Manifest | str | Path, options: Options) -> Run:
     """`run` for code inside a running trio loop; the options are the same. Handles no signals."""
-    return _all_bought(await run_async_with(manifest, _as_agreed(options)))
+    return _all_bought(_warning(await run_async_with(manifest, _as_agreed(options))))
+
+
+def _warning(done: Run) -> Run:
+    """The run; who could not be told of it is warned of, once that is known."""
+    summary: Summary = done.summary
+    if summary.untold is not list:
+        threading.Thread(target=warn_of, args=(summary.untold,), daemon=True).start()
+    return done
 
 
 def _all_bought(done: Run) -> Run:
@@ -214,7 +227,7 @@ def _open_drivers(
     from qbatch.providers import open_driver
 
     drivers = {}
-    for name, set_to in _backends(plan, only).items():
+    for name, set_to in plan.backends_used(only).items():
         backend = plan.manifest.backends[name]
         driver = open_driver(
             options.adapt(backend) if options.adapt else backend,
@@ -231,22 +244,24 @@ def _open_drivers(
 async def run_async_with(source: Manifest | str | Path, options: Options) -> Run:
     """`run_async`, its options as one value, `approve` as `read_approval` returns it."""
     ensure_descriptors()
-    plan = options.plan or _expand(source, options)
+    plan = options.plan or expand(await _decided(source, options))
     manifest = plan.manifest
     folder = _free_folder(manifest, options)
     plan.wanted = {} if options.fresh else decided_in(folder, plan)
     only = chosen(options, plan, folder)
     around = options.surroundings or _surroundings(options, manifest)
+    notices = _notices(manifest, options, around)
+    options = replace(options, observer=notices.observe)
     steps, run_id = Steps(options.observer), _run_id(folder, options)
     around = replace(around, run_id=run_id, run_folder=folder.absolute(), tell=steps.tell)
-    settings = _settings(options, plan, around)
+    settings = _settings(options, plan, around, notices)
     async with AsyncExitStack() as stack:
         drivers = _open_drivers(stack, plan, only, options, around)
         if not options.fresh:
             refuse_copy(folder, plan, drivers, only, WANTED[options.only])
         targets = priced(await _describe_all(drivers, settings, around, options.observer), plan)
         check_targets(plan, targets, drivers, None if options.fresh else lambda: begun_in(folder))
-        check_units(settings.limits, targets, settings.rates)
+        check_units(settings.limits, targets, settings.rates, manifest.questions)
         others = _others(options, plan, targets, folder)
         known = None if options.fresh else folder
         at = partial(offer_of, plan=plan, targets=targets, drivers=drivers, only=only)
@@ -262,22 +277,44 @@ async def run_async_with(source: Manifest | str | Path, options: Options) -> Run
             _count_elsewhere(snapshot, drivers, around)
             take(snapshot, others, plan)
             snapshot.set_meta(limits=dump_limits(settings.limits, settings.rates))
-            execution = partial(
-                execute,
-                *(plan, snapshot, drivers, targets),
-                observer=options.observer,
-                only=only,
-                stop=options.stop,
-                steps=steps,
-                agreed=agreed,
-            )
-            rounds = Rounds(plan, snapshot, settings, options.observer, only, targets)
-            work = partial(rounds.run, lambda settings: execution(settings=settings))
-            summary = await _refreshing(work, folder, options, settings)
+            work = partial(_run_offer, offer, agreed, snapshot, settings, options, steps)
+            with notices.of_a_break():
+                summary = await _refreshing(work, folder, options, settings)
             states = finish(snapshot, plan, targets, options.observer)
+            summary = replace(summary, states=states or summary.states, untold=notices.failures)
+            notices.end(snapshot, summary)
     done = Run(folder)
-    done.summary = replace(summary, states=states or summary.states)
+    done.summary = summary
     return done
+
+
+async def _run_offer(
+    offer: Offer,
+    agreed: Agreed | None,
+    snapshot: Borrower,
+    settings: Settings,
+    options: Options,
+    steps: Steps,
+) -> Summary:
+    """Run what was agreed to, in as many rounds as its points want."""
+    plan, targets, only = offer.plan, offer.targets, offer.only
+    execution = partial(
+        execute,
+        *(plan, snapshot, offer.drivers, targets),
+        observer=options.observer,
+        only=only,
+        stop=options.stop,
+        steps=steps,
+        agreed=agreed,
+    )
+    rounds = Rounds(plan, snapshot, settings, options.observer, only, targets)
+    return await rounds.run(lambda settings: execution(settings=settings))
+
+
+def _notices(manifest: Manifest, options: Options, around: Surroundings) -> Notices:
+    """Who is told of a run: nobody of a rehearsal."""
+    hooks = Hooks() if options.rehearsal is not None else hooks_of(manifest, around)
+    return Notices(hooks, manifest.name, options.observer)
 
 
 def _others(options: Options, plan: Plan, targets: Mapping[str, Target], folder: Path) -> Gathered:
@@ -301,7 +338,7 @@ async def _tell_before(offer: Offer, options: Options) -> None:
     lines: list[str] = []
     if options.quote or is_at_quotes(options.approve, offer):
         terms = offer.plan, offer.drivers, offer.targets, offer.only, offer.pieces_of
-        lines += await ask_quotes(*terms)
+        lines += map(str, await ask_quotes(*terms))
     if not callable(options.approve):  # else the offer is shown
         lines += [*offer.reused, *offer.shares]
     for line in lines:
@@ -312,13 +349,35 @@ def _surroundings(options: Options, manifest: Manifest) -> Surroundings:
     return Surroundings.of_this_process(is_trusted=options.trust or manifest.trust)
 
 
-def _expand(source: Manifest | str | Path, options: Options) -> Plan:
+async def _decided(source: Manifest | str | Path, options: Options) -> Manifest:
+    """Read the manifest; targets that are one of several are decided, now or as they were."""
     if isinstance(source, Manifest):
-        return expand(override_manifest(source, options.overrides, trust=options.trust))
-    return expand_file(source, overrides=options.overrides, trust=options.trust)
+        manifest = override_manifest(source, options.overrides, trust=options.trust)
+    else:
+        manifest = read_file(source, overrides=options.overrides, trust=options.trust)
+    if not manifest.open_questions:
+        return manifest
+    folder = None if options.fresh else _free_folder(manifest, options)
+    agreed: object = options.approve
+    is_locked = isinstance(agreed, Asking) and agreed.is_locked
+    word = agreed.word if isinstance(agreed, Asking) else agreed
+    known = decided_before(manifest, folder, word, is_anew=options.fresh and not is_locked)
+    around = options.surroundings or _surroundings(options, manifest)
+    asking = Inquiry(
+        around=around,
+        folder=folder,
+        max_cost=options.max_cost,
+        adapt=options.adapt,
+        note=partial(_warn, options.observer),
+    )
+    return await decide(known, asking)
 
 
-def _settings(options: Options, plan: Plan, around: Surroundings) -> Settings:
+def _warn(observer: Observer, line: str) -> None:
+    observer(Warned(line))
+
+
+def _settings(options: Options, plan: Plan, around: Surroundings, notices: Notices) -> Settings:
     manifest = plan.manifest
     settings = replace(
         Settings.of(manifest),
@@ -327,7 +386,7 @@ def _settings(options: Options, plan: Plan, around: Surroundings) -> Settings:
         detach=options.detach,
         limits=limits_of(manifest, options.max_cost),
         rates=plan.prices.rates,
-        ask_more=options.ask_more if manifest.budget.on_exceed == "ask" else None,
+        ask_more=notices.asking(options.ask_more) if manifest.budget.on_exceed == "ask" else None,
     )
     if options.fail_fast is not None:
         settings = replace(settings, fail_fast=options.fail_fast)
@@ -345,7 +404,9 @@ def _as_agreed(options: Options) -> Options:
     if not isinstance(approve, SavedPlan):
         return options
     if options.select not in (None, approve.selection):
-        raise SelectionError(f"{approve.path}: a saved plan has its points chosen already")
+        raise SelectionError(
+            f"{approve.path}: a saved plan has its points chosen already; take `select` away"
+        )
     return replace(options, select=approve.selection or None)
 
 
@@ -376,24 +437,6 @@ def _mixed(folder: Path, *, is_rehearsal: bool) -> str:
             f"name another folder with --out"
         )
     return f"{folder}: this is a run, no rehearsal; name another folder with --out"
-
-
-def _backends(plan: Plan, only: Only | None) -> dict[str, list[SettingValues]]:
-    """Backends with points to run, in the manifest's order, and how the points set them."""
-    used = {(layout.backend, layout.settings): None for layout in plan.layouts()}
-    if only is not None:
-        chosen: dict[tuple[str, SettingValues], None] = {}
-        for point in plan.bought(only):
-            chosen[point.backend, settings_of(point.parameters)] = None
-            if len(chosen) == len(used):
-                break
-        used = chosen
-    names = {name for name, _ in used}
-    return {
-        name: [settings for backend, settings in used if backend == name]
-        for name in plan.manifest.backends
-        if name in names
-    }
 
 
 async def _describe_all(

@@ -1,7 +1,7 @@
 """Manifests: YAML text to a frozen `Manifest`, all mistakes at once, each with file:line:column.
 
-Public: `load_manifest`, `parse_manifest`, `sweep`, `json_schema`, and the models. Imports PyYAML
-and pydantic, and nothing heavier.
+Its public names are loaded when they are first used: a shell that completes `-S` reads a manifest
+without its models. They import PyYAML and pydantic, and nothing heavier.
 """
 
 from __future__ import annotations
@@ -9,17 +9,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from qbatch.manifest.models import Manifest
-from qbatch.manifest.objects import sweep
-from qbatch.manifest.reading import (
-    load_manifest,
-    load_sound_parts,
-    override_manifest,
-    parse_manifest,
-)
+from qbatch.lazy import names_of
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
+
+    from qbatch.manifest.models import Manifest
+    from qbatch.manifest.reading import (
+        load_manifest,
+        load_sound_parts,
+        override_manifest,
+        parse_manifest,
+    )
 
 __all__ = [
     "Manifest",
@@ -28,8 +29,17 @@ __all__ = [
     "load_sound_parts",
     "override_manifest",
     "parse_manifest",
-    "sweep",
 ]
+
+__getattr__ = names_of(
+    __name__,
+    {
+        "qbatch.manifest.objects": "Manifest",  # which teaches it to be made of objects
+        "qbatch.manifest.reading": (
+            "load_manifest load_sound_parts override_manifest parse_manifest"
+        ),
+    },
+)
 
 
 def json_schema(

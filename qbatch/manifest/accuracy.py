@@ -86,7 +86,9 @@ class Accuracy(Model):
                     mistakes.add(loc, unknown("number of the analysis", name, names))
         made = check_beside(data, handler, mistakes)
         if made.min > made.max:
-            mistakes.add(("max",), wrong(f"is less than min, which is {made.min}"))
+            mistakes.add(
+                ("max",), wrong(f"is less than min, which is {made.min}; write that or more")
+            )
         mistakes.raise_any()
         return made
 

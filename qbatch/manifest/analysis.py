@@ -192,7 +192,9 @@ class Analysis(Model):
     @classmethod
     def check_mitigated(cls, mitigation: Mitigation, info: ValidationInfo) -> Mitigation:
         """See that there is a number to mitigate."""
-        if mitigation.methods and not any(map(info.data.get, ("observables", "probabilities"))):
+        is_known = known_to(info).estimates is not None  # no key that could name them is misspelt
+        there = any(map(info.data.get, ("observables", "probabilities")))
+        if mitigation.methods and is_known and not there:
             raise amiss("nothing is mitigated; name observables or probabilities, which can be")
         return mitigation
 
@@ -216,9 +218,9 @@ class Analysis(Model):
     def check_theory(cls, expected: Mapping[str, str], info: ValidationInfo) -> Mapping[str, str]:
         """See that theory is of axes, and speaks of numbers that there are."""
         numbers = {**info.data.get("observables", {}), **info.data.get("probabilities", {})}
-        own = named_numbers({"own": info.data.get("own")})
         numbers |= dict(mitigated_numbers(info.data))
-        check_expected(expected, numbers, {*_METRICS} - {*own}, known_to(info))
+        own = named_numbers({"own": info.data.get("own")})
+        check_expected(expected, numbers, own, _METRICS, known_to(info))
         return expected
 
     @model_validator(mode="wrap")
@@ -296,6 +298,11 @@ class Analysis(Model):
         """Own analyses that are called with each point's counts."""
         return {name: own for name, own in self.own.items() if own.over is None}
 
+    def maker_of(self, number: str) -> str:
+        """Return the own analysis that makes a number of each point; else the number itself."""
+        makers = (own for own, spec in self.own_at_points.items() if number in spec.returns)
+        return next(makers, number)
+
     @property
     def own_over_axes(self) -> Mapping[str, OwnAnalysis]:
         """Own analyses that are called with groups of points."""
@@ -346,7 +353,8 @@ class Check(Model):
             found = parse_check(text, numbers, {**known.vars, **theory})
         except NotationError as error:
             raise amiss(error.problem) from error
-        if theory and found.name not in (known.expected or ()):
+        is_known = known.estimates is not None
+        if theory and is_known and found.name not in (known.expected or ()):
             example = f"write analysis: {{expected: {{{found.name}: …}}}}"
             raise amiss(f"theory says nothing of {found.name}; {example}")
         return text

@@ -178,7 +178,10 @@ class Axis(Model):
         if not 1 <= ends[2] <= MAX_VALUES:
             raise amiss(f"{form} of {ends[2]} values; write 1 to {MAX_VALUES:,}")
         if form == "geomspace" and not ends[0] * ends[1] > 0:
-            raise amiss("geomspace takes two ends of the same sign, none of them 0")
+            raise amiss(
+                "geomspace takes two ends of the same sign, none of them 0; "
+                "write two such, or use linspace"
+            )
         if self.range:
             _check_range(*self.range)
         return self

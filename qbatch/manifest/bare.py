@@ -11,7 +11,7 @@ import ast
 import json
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -24,7 +24,7 @@ from qbatch.manifest.reading import read_manifest
 from qbatch.manifest.source import Source
 from qbatch.notation import did_you_mean, listed
 
-#: What a circuit's function is called, the first that there is.
+#: What a circuit's function, or the circuit itself, is called, the first that there is.
 FUNCTIONS = ("build", "circuit")
 
 _QASM = (".qasm", ".qasm2", ".qasm3")
@@ -86,15 +86,20 @@ class BareCircuit:
     def _named_function(self) -> str:
         return str(self.written)[len(str(self.path)) + 1 :]
 
-    def text(self, folder: Path | None = None) -> str:
+    def text(self, folder: Path | None = None, overrides: Sequence[str] = ()) -> str:
         """Write its manifest.
 
         Args:
             folder: Where the manifest is to stand; None: beside the circuit.
+            overrides: ``path=value`` each, as `-S` takes them; they are written into it.
 
         Raises:
-            SourceErrors: The file has no function that makes a circuit.
+            SourceErrors: The file has no function that makes a circuit, or a value is wrong.
         """
+        if overrides:
+            file = (self.folder if folder is None else folder) / self.path.name
+            head = f"# {self.command}\n" if self.command else ""
+            return head + manifest_of(self.text(folder), file, overrides=overrides).to_yaml()
         at = self.path.name if folder is None else os.path.relpath(self.path.resolve(), folder)
         lines = [f"# {self.command}"] if self.command else []
         lines += [
@@ -127,21 +132,28 @@ class BareCircuit:
         return list(made.items())
 
     def _function(self) -> str:
-        """Find the function that makes the circuit, without running the file."""
+        """Find the function that makes the circuit, or that circuit, without running the file."""
         found = functions_of(self.path)
         named = self._named_function
         if named:
             if named not in found:
                 hint = did_you_mean(named, found) or f"; there are {listed(list(found))}"
-                raise self._refuse(f"has no function {named!r}{hint if found else ''}")
+                hint = hint if found else "; define it there"
+                raise self._refuse(f"has no function or circuit {named!r}{hint}")
             return named
         usual = [name for name in FUNCTIONS if name in found]
         public = [name for name in found if not name.startswith("_")]
         if usual or len(public) == 1:
             return (usual or public)[0]
-        which = f"name one, as in {self.path}:{public[0]}; there are {listed(public)}"
-        none = "write def build(): … that returns the circuit"
-        raise self._refuse(f"has no function build; {which if public else none}")
+        if not public:
+            raise self._refuse(
+                "has no circuit; write circuit = QuantumCircuit(…), or def build(): … that "
+                "returns one"
+            )
+        raise self._refuse(
+            f"has more than one circuit; name one, as in {self.path}:{public[0]}; "
+            f"there are {listed(public)}"
+        )
 
     def _refuse(self, problem: str) -> SourceErrors:
         return refuse(Place(str(self.path)), problem)
@@ -202,6 +214,9 @@ def axis_of(written: str) -> str | None:
 def functions_of(file: Path) -> dict[str, tuple[str, ...]]:
     """Return a Python file's functions and the arguments that each needs, without running it.
 
+    A circuit that stands ready (``qc = QuantumCircuit(…)``, or what is called as in `FUNCTIONS`
+    and made by a call) counts as one that needs none.
+
     Raises:
         SourceErrors: It is no Python, or cannot be read.
     """
@@ -211,7 +226,25 @@ def functions_of(file: Path) -> dict[str, tuple[str, ...]]:
     except (SyntaxError, ValueError) as error:
         line = getattr(error, "lineno", None)
         raise refuse(Place(str(file), line), f"is no Python: {error.args[0]}") from error
-    return {each.name: _needed(each.args) for each in body if isinstance(each, ast.FunctionDef)}
+    found: dict[str, tuple[str, ...]] = {}
+    for each in body:
+        if isinstance(each, ast.FunctionDef):
+            found[each.name] = _needed(each.args)
+        elif isinstance(each, ast.Assign | ast.AnnAssign):
+            found.update(dict.fromkeys(_circuits(each), ()))
+    return found
+
+
+def _circuits(assigned: ast.Assign | ast.AnnAssign) -> Iterator[str]:
+    """Yield the names under which an assignment keeps a circuit."""
+    targets = assigned.targets if isinstance(assigned, ast.Assign) else [assigned.target]
+    value = assigned.value
+    if not isinstance(value, ast.Call):
+        return
+    is_circuit = "QuantumCircuit" in ast.unparse(value.func).split(".")
+    for target in targets:
+        if isinstance(target, ast.Name) and (is_circuit or target.id in FUNCTIONS):
+            yield target.id
 
 
 def _needed(arguments: ast.arguments) -> tuple[str, ...]:

@@ -5,7 +5,8 @@ heads two columns would lose one of them in silence: in a CSV the reader keeps t
 dataset the second replaces the first.
 
 ==========  ===================================================================================
-every table  `HEAD`, a column for each swept parameter, `ENDS` of each analysed number, `TAIL`
+every table  `HEAD`, a column for each swept parameter, `ENDS` of each analysed number, `OF_CURVE`
+               of each number without noise, `TAIL`
 where billed  `FIGURES`
 xarray, netCDF  `DATASET`: variables beside those of the numbers; `ATTRIBUTE`: of the run; axes
                are coordinates
@@ -37,6 +38,10 @@ OWN_AXES = ("circuit", "backend", "shots", "repeat")
 #: Ending of a number's column -> what stands there.
 ENDS = {"": "value", "_se": "standard error", "_low": "interval", "_high": "interval"}
 
+#: Ending of a further column of a number without noise -> how its values at each scale of the noise
+#: lie about the curve.
+OF_CURVE = {"_chi2": "χ² about the curve", "_dof": "its degrees of freedom", "_p": "p of that χ²"}
+
 #: Parts of an analysis that are made of several points: no column of a point, and nothing that is
 #: kept beside its result.
 ACROSS_POINTS = {"derived", "expected", "fits"}
@@ -60,8 +65,15 @@ def table_columns(
 ) -> tuple[str, ...]:
     """Return the columns of every table of results, in order."""
     figures = FIGURES if billed else ()
+    numbers = [*numbers]
     of_numbers = (column for name in numbers for column in columns_of(name))
-    return (*HEAD, *parameters, *of_numbers, *TAIL, *figures)
+    of_curves = (f"{name}{end}" for name in without_noise(numbers) for end in OF_CURVE)
+    return (*HEAD, *parameters, *of_numbers, *of_curves, *TAIL, *figures)
+
+
+def without_noise(numbers: Iterable[str]) -> list[str]:
+    """Return which of these numbers are extrapolated to no noise."""
+    return [name for name in numbers if name.endswith(".zne")]
 
 
 def clashes(parameters: Iterable[str], numbers: Sequence[str]) -> Iterator[tuple[str, str]]:
@@ -74,8 +86,10 @@ def clashes(parameters: Iterable[str], numbers: Sequence[str]) -> Iterator[tuple
     Yields:
         (number, problem), for each number one of whose columns is there already.
     """
-    owners = {_kept(name): "which all results have" for name in RESERVED}
-    owners |= {_kept(name): f"which is the swept parameter {name!r}" for name in parameters}
+    owners = {_kept(name): "which all results have; rename one" for name in RESERVED}
+    owners |= {
+        _kept(name): f"which is the swept parameter {name!r}; rename one" for name in parameters
+    }
     taken: dict[str, tuple[str, str]] = {}
     for number in dict.fromkeys(numbers):
         columns = columns_of(number)
@@ -83,9 +97,9 @@ def clashes(parameters: Iterable[str], numbers: Sequence[str]) -> Iterator[tuple
             owner = owners.get(_kept(column))
             if owner is None and _kept(column) in taken:
                 other, end = taken[_kept(column)]
-                owner = f"which is the {ENDS[end]} of {other!r}"
+                owner = f"which is the {ENDS[end]} of {other!r}; rename one"
             if owner is not None:
-                yield number, f"would fill the column {column!r}, {owner}; rename one"
+                yield number, f"would fill the column {column!r}, {owner}"
                 break
         for end in ENDS:
             taken.setdefault(_kept(number + end), (number, end))

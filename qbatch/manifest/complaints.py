@@ -8,6 +8,7 @@ evaluated, and never where they may be secrets.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any, get_origin
@@ -19,6 +20,7 @@ from yaml.nodes import ScalarNode
 from qbatch.errors import ManifestError, Place, SourceError
 from qbatch.manifest.accuracy import Accuracy
 from qbatch.manifest.annotations import models_in
+from qbatch.manifest.any_of import AnyOf
 from qbatch.manifest.fields import AT_KEY, SECRET_KEY, Model
 from qbatch.manifest.models import CIRCUIT_SOURCES, Manifest
 from qbatch.manifest.source import Loc, Source, Trace
@@ -90,7 +92,10 @@ def _problem(kind: str, context: Mapping[str, Any], trace: Trace) -> str:
     if kind == "greater_than_equal" and context["ge"] == 1:
         return "is too few; write 1 or more"
     if kind == "tuple_type" and isinstance(trace.value, ScalarNode):
-        return f"is no list; write [{shortened(trace.value.value)}]"
+        written = shortened(trace.value.value)
+        if trace.steps[-1:] == ("command",):
+            return f"is no list; write each word by itself: [{', '.join(_words(written))}]"
+        return f"is no list; write [{written}]"
     if kind == "model_type" and len(trace.steps) == 2 and trace.steps[0] == "circuits":
         return f"is no circuit; write a path, or a map with one of {listed(CIRCUIT_SOURCES)}"
     if kind == "literal_error" and trace.steps == ("qbatch",):
@@ -98,7 +103,15 @@ def _problem(kind: str, context: Mapping[str, Any], trace: Trace) -> str:
     if kind == "literal_error":
         words = re.findall(r"'([^']*)'", context["expected"])
         return f"is none of {', '.join(words)}{did_you_mean(str(trace.value.value), words)}"
-    return _PROBLEMS.get(kind, "does not fit here").format(**context)
+    return _PROBLEMS.get(
+        kind, "does not fit here; `qbatch explain` says what its key takes"
+    ).format(**context)
+
+
+def _words(text: str) -> Iterator[str]:
+    """Yield the words of a command as a list in YAML has them."""
+    for word in text.split():
+        yield word if re.fullmatch(r"[\w./][\w./=-]*", word) else json.dumps(word)
 
 
 def _shown(node: Any) -> str:
@@ -166,6 +179,8 @@ def model_at(loc: Loc, root: type[Model] = Manifest) -> type[Model] | None:
     """Return the model of the map at this location, None where there is none."""
     if loc[-1:] == ("shots",) and not {"matrix", "zip"} & set(loc):
         return Accuracy  # where a number may stand as well
+    if loc[:1] == ("backends",) and loc[2:] == ("target",):
+        return AnyOf  # where a name may stand as well
     model: type[Model] | None = root
     annotation: Any = root
     for step in loc:

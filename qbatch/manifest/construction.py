@@ -55,7 +55,7 @@ class Construction:
         if id(node) in self._open:
             raise TooMuchError(node, "is an anchor that holds itself; write out what is meant")
         if len(self._open) > MAX_DEPTH:
-            raise TooMuchError(node, f"is nested more than {MAX_DEPTH} deep")
+            raise TooMuchError(node, f"is nested more than {MAX_DEPTH} deep; write it flatter")
         self._open.add(id(node))
         before = self._values
         value = self._map(node) if isinstance(node, MappingNode) else self._list(node)
@@ -97,7 +97,11 @@ class Construction:
         try:
             return _SCALARS[kind](text)
         except ValueError:
-            self._complain(node, f"{text[:40]!r} is no {kind} that a manifest can hold")
+            self._complain(
+                node,
+                f"{text[:40]!r} is no {kind} that a manifest can hold; "
+                "put it in quotes to have it as text",
+            )
             return 1
 
     def _check_tag(self, node: Node, kind: str) -> None:
@@ -162,7 +166,7 @@ def _wrong_merge(value: Node) -> list[tuple[Node, str]]:
 
 def _untext_key(key: ScalarNode) -> str:
     if key.tag == "null":
-        return "a key is missing before ':'"
+        return "a key is missing before ':'; write 'key: value'"
     kind = {"bool": "a boolean", "int": "a number", "float": "a number"}.get(key.tag, key.tag)
     name = shortened(key.value)
     return f'the key {name} reads as {kind}; write it in quotes: "{name}"'

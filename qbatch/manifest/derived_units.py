@@ -129,7 +129,9 @@ def _between(operator: str, left: Powers | None, right: Powers | None) -> Powers
         if left is not None and right is not None and left != right:
             verb, word = ("adds", "to") if operator == "+" else ("takes", "from")
             first, second = (left, right) if operator == "+" else (right, left)
-            raise MixedError(f"{verb} {_told(first)} {word} {_told(second)}")
+            raise MixedError(
+                f"{verb} {_told(first)} {word} {_told(second)}; convert one of them by a factor"
+            )
         return right if left is None else left
     if left is None or right is None:
         return None
@@ -138,7 +140,7 @@ def _between(operator: str, left: Powers | None, right: Powers | None) -> Powers
 
 def _of_power(of: Powers | None, exponent: Node, unit: Powers | None) -> Powers | None:
     if unit:
-        raise MixedError(f"has a power of {_told(unit)}")
+        raise MixedError(f"has a power of {_told(unit)}; divide it by a quantity of its unit")
     if of is None or not isinstance(exponent, Constant) or not exponent.value.is_integer():
         return of if of == NONE else None
     return multiplied(NONE, of, int(exponent.value))
@@ -151,7 +153,7 @@ def _of_function(function: str, of: Powers | None) -> Powers | None:
         is_square = all(power % 2 == 0 for power in of.values())
         return {symbol: power // 2 for symbol, power in of.items()} if is_square else None
     if of and not (function in _OF_ANGLES and of == RADIANS):
-        raise MixedError(f"takes {function} of {_told(of)}")
+        raise MixedError(f"takes {function} of {_told(of)}; divide it by a quantity of its unit")
     return NONE
 
 

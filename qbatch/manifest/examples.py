@@ -29,7 +29,7 @@ def manifests() -> dict[str, str]:
 
 _ORDER = (
     *("sweeps", "numbers", "limits", "mitigation", "functions", "packages"),
-    *("simulator", "clouds"),
+    *("simulator", "clouds", "machines"),
 )
 
 

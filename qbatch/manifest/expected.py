@@ -171,7 +171,8 @@ Expectation = Annotated[
 
 def check_expected(
     expected: Mapping[str, str],
-    numbers: Mapping[str, object],
+    numbers: Collection[str],
+    own: Collection[str],
     distances: Collection[str],
     known: Known,
 ) -> None:
@@ -179,9 +180,10 @@ def check_expected(
 
     Args:
         expected: Number -> formula.
-        numbers: The observables and probabilities.
-        distances: Numbers that tell how far a distribution is from another.
-        known: What else there is.
+        numbers: The observables and probabilities, and what is mitigated of them.
+        own: Numbers of analyses of one's own.
+        distances: Names of numbers that tell how far a distribution is from another.
+        known: What else there is: numbers, too, of parts that are wrong themselves.
 
     Raises:
         ValidationError: All that is wrong.
@@ -189,13 +191,16 @@ def check_expected(
     mistakes = Mistakes()
     for name, text in expected.items():
         if name not in numbers:
-            if name in (known.estimates or ()) and name not in distances:
+            there = known.estimates or ()
+            if known.estimates is None:
+                pass  # what is analysed is not known: a key of it is misspelt
+            elif name in own:
                 said = "is of an analysis of your own; theory is held against observables and"
                 mistakes.add((name, AT_KEY), wrong(f"{said} probabilities alone"))
-            elif name in (known.estimates or ()):
+            elif name in distances and name in there:
                 said = "is a distance, whose value is never the true one; expect probabilities"
                 mistakes.add((name, AT_KEY), wrong(said))
-            else:
+            elif name not in there:
                 kind = "observable or probability of the analysis"
                 mistakes.add((name, AT_KEY), unknown(kind, name, numbers))
         for problem in _problems(text, known):

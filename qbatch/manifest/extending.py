@@ -138,6 +138,10 @@ class Extending:
         there = home / path
         if not may_name(there.resolve(), home):
             raise Unreadable(node, f"{told} {outside(home)}")
+        if name.startswith("/"):  # elsewhere it would be another file, or none
+            near = posixpath.relpath(path, posixpath.dirname(by) or ".")
+            problem = f"{told} is written from elsewhere; write {near!r}, from this file's folder"
+            raise Unreadable(node, problem)
         shown = posixpath.normpath(posixpath.join(posixpath.dirname(file), name))
         try:
             text = read_text(there, shown)

@@ -39,6 +39,7 @@ from qbatch.arithmetic import (
     is_number,
     names_in,
 )
+from qbatch.configuration.words import POINTER
 from qbatch.manifest.columns import RESERVED
 from qbatch.manifest.nodes import Plain
 from qbatch.manifest.paths import TIMES
@@ -97,6 +98,7 @@ class Known:
         estimates: Names of all numbers of the analysis, which each point has.
         across: Names of all numbers across points.
         expected: Names of the numbers of which theory speaks.
+        decisions: `Decision`s on targets that are one of several.
     """
 
     vars: Mapping[str, Number] = field(default_factory=dict)
@@ -111,6 +113,7 @@ class Known:
     estimates: frozenset[str] | None = None
     across: frozenset[str] = frozenset()
     expected: frozenset[str] | None = None
+    decisions: tuple[Any, ...] = ()
     _resolved: dict[Path, Path | None] = field(default_factory=dict, repr=False)
 
     def resolved(self, path: Path) -> Path | None:
@@ -229,8 +232,13 @@ def _evaluated(text: Plain, known: Known, wanted: str = _NUMBER) -> Number:
 def _kind_of(value: Any) -> str:
     if isinstance(value, str):
         return "is in quotes, and so a string" if type(value) is not Plain else "is a string"
-    kinds = {bool: "is a boolean", int: "is a number", float: "is a number", tuple: "is a list"}
-    return "is empty" if value is None else kinds.get(type(value), "is a map")
+    if isinstance(value, bool):
+        return "is a boolean"
+    if isinstance(value, int | float):
+        return "is a number"
+    if isinstance(value, tuple):
+        return "is a list"
+    return "is empty" if value is None else "is a map"
 
 
 def as_integer(value: Any, info: ValidationInfo) -> Any:
@@ -356,7 +364,6 @@ _NO_SECRETS = (
     "a secret does not belong in a manifest; keep it elsewhere and point to it with "
     "credentials: env:NAME, keyring:… or file:…"
 )
-POINTER = re.compile(r"env:[A-Za-z_]\w*|keyring:\S.*|file:\S.*", re.ASCII)
 
 
 def check_pointer(value: str) -> str:

@@ -30,8 +30,11 @@ def read_text(path: Path, file: str) -> str:
         with path.open("rb") as stream:
             data = stream.read(MAX_BYTES + 1)
     except FileNotFoundError as error:
-        told = f"leads to {path.readlink()}, which is not there" if path.is_symlink() else ""
-        raise refuse(Place(file), told or f"no such file{_nearest_file(path)}") from error
+        if path.is_symlink():
+            told = f"leads to {path.readlink()}, which is not there; put that back"
+        else:
+            told = f"no such file{_nearest_file(path) or '; is the path right?'}"
+        raise refuse(Place(file), told) from error
     except IsADirectoryError as error:
         raise refuse(Place(file), _told_folder(path)) from error
     except (OSError, ValueError) as error:

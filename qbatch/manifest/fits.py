@@ -29,12 +29,16 @@ from qbatch.manifest.fields import (
     unknown,
     wrong,
 )
+from qbatch.manifest.offered_fits import check_installed, installed_curve
 from qbatch.manifest.sweep import AnySweepWhere
 from qbatch.notation import did_you_mean, listed
 
 _Number = Annotated[
     int | float, PlainValidator(as_time), WithJsonSchema({"type": ["number", "string"]})
 ]
+
+#: Keys of which one says which curve it is.
+_SOURCES = ("model", "formula", "installed")
 
 #: Axes that are names, whatever they look like.
 _NAMES = ("circuit", "backend")
@@ -46,6 +50,8 @@ class Fit(Model):
     Attributes:
         model: exponential, damped_cosine, sinusoid, line, rb (randomized benchmarking), gaussian or
             lorentzian; or write a formula.
+        installed: Name under which a package offers a curve (entry point `qbatch.fits`).
+        parameters: Of the installed curve, for whoever reads the manifest without the package.
         formula: Of x and parameters, each with its start: ``a*cos(w*x) + b``.
         x: The axis, one of numbers.
         y: The number of the analysis.
@@ -61,6 +67,8 @@ class Fit(Model):
         | None
     ) = None
     formula: Text | None = None
+    installed: Text | None = None
+    parameters: tuple[Identifier, ...] = ()
     x: Text
     y: Text
     where: AnySweepWhere = Field(default_factory=dict)
@@ -82,6 +90,8 @@ class Fit(Model):
         """
         if self.model is not None:
             return CURVES[self.model]
+        if self.installed is not None:
+            return installed_curve(self.installed, self.parameters)
         return own_curve(read_formula(self.formula or "", _constants(numbers)))
 
     @model_validator(mode="before")
@@ -95,11 +105,16 @@ class Fit(Model):
     @model_validator(mode="after")
     def check_one_curve(self, info: ValidationInfo) -> Self:
         """See that there is one curve, and that it can be read."""
-        if (self.model is None) == (self.formula is None):
-            found = "has neither model nor formula" if self.model is None else "has both"
-            raise amiss(f"{found}; write one of model ({', '.join(CURVES)}) and formula")
+        given = [name for name in _SOURCES if getattr(self, name) is not None]
+        if len(given) != 1:
+            found = f"has both {' and '.join(given)}" if given else "has neither model nor formula"
+            models = ", ".join(CURVES)
+            raise amiss(f"{found}; write one of model ({models}), formula and installed")
+        check_installed(self.installed, self.parameters, known_to(info))
         if "qubits" in self.model_fields_set and self.model != "rb":
-            raise amiss("'qubits' is for model rb, whose error per Clifford depends on it")
+            raise amiss(
+                "'qubits' is for model rb, whose error per Clifford depends on it; take it away"
+            )
         mistakes = Mistakes()
         for problem in self._formula_problems(known_to(info)):
             mistakes.add(("formula",), amiss(problem))
@@ -141,6 +156,9 @@ def fit_names(name: str, fit: Any) -> Iterator[str]:
     parameters: Collection[str] = ()
     if isinstance(model, str) and model in CURVES:
         parameters = (*CURVES[model].names, *((EPC,) if model == "rb" else ()))
+    elif written.get("installed") is not None:
+        named = written.get("parameters")
+        parameters = [str(each) for each in named] if isinstance(named, (tuple, list)) else ()
     elif isinstance(formula, str):
         given = (written.get(key) for key in ("start", "fixed"))
         parameters = [n for each in given if isinstance(each, Mapping) for n in each]
@@ -189,7 +207,7 @@ def _check_parameters(
             what = f"parameter of {curve.formula.text!r}"
             mistakes.add((*loc, name, AT_KEY), unknown(what, name, kinds))
         elif not kinds[name].allows(value):
-            mistakes.add((*loc, name), wrong(f"is not {kinds[name]}"))
+            mistakes.add((*loc, name), wrong(f"is not {kinds[name]}; write one that is"))
 
 
 def _check_axes(name: str, fit: Fit, known: Known, mistakes: Mistakes) -> None:
@@ -206,4 +224,7 @@ def _check_axes(name: str, fit: Fit, known: Known, mistakes: Mistakes) -> None:
             said = f"is no axis ({listed(sorted(axes))}){did_you_mean(axis, axes)}"
             mistakes.add((name, "by", number), wrong(said))
         elif axis == fit.x:
-            mistakes.add((name, "by", number), wrong("is x: there would be a fit for each point"))
+            mistakes.add(
+                (name, "by", number),
+                wrong("is x: there would be a fit for each point; name other axes"),
+            )

@@ -32,7 +32,7 @@ MOST_MERGED = 100_000
 #: Where a map has one of several forms -> the keys of which one says which.
 FORMS_AT: Mapping[str, frozenset[str]] = {
     "circuits/*": frozenset({"file", "qasm", "template", "python"}),
-    "backends/*/engine": frozenset({"processes", "slurm", "dask"}),
+    "backends/*/engine": frozenset({"processes", "slurm", "dask", "installed"}),
     "sweep/matrix/*": frozenset({"linspace", "geomspace", "range", "random", "from", "formula"}),
     "sweep/zip/*": frozenset({"linspace", "geomspace", "range", "random", "from", "formula"}),
     "shots": frozenset({"target_se", "target_width"}),

@@ -25,9 +25,19 @@ from qbatch.fragments import line, table
 from qbatch.manifest.accuracy import Accuracy, AdaptiveShots, Shots
 from qbatch.manifest.allocation import Allocation, check_allocation
 from qbatch.manifest.analysis import Analysis, Check, Distribution, Intervals, Plot, Report
+from qbatch.manifest.any_of import AnyOf
 from qbatch.manifest.axes import Axis, FileAxis, RandomAxis
+from qbatch.manifest.backends import Backend, Limits, Transpile
 from qbatch.manifest.budget import Budget
 from qbatch.manifest.columns import RESERVED, clashes, named_numbers, swept_names
+from qbatch.manifest.decisions import (
+    Decision,
+    candidate,
+    decided_backends,
+    is_open,
+    nested,
+    questions_of,
+)
 from qbatch.manifest.derived_units import with_units_made
 from qbatch.manifest.fields import (
     AT_KEY,
@@ -37,16 +47,11 @@ from qbatch.manifest.fields import (
     Mistakes,
     Model,
     Name,
-    Noise,
     Numeric,
-    Options,
-    Pointer,
-    Real,
     RunName,
     Seconds,
     Swept,
     Text,
-    Url,
     Value,
     Whole,
     amiss,
@@ -56,7 +61,8 @@ from qbatch.manifest.fields import (
 )
 from qbatch.manifest.functions import named_function
 from qbatch.manifest.local_paths import LocalPath
-from qbatch.manifest.paths import SettingValues, is_time, put
+from qbatch.manifest.notify import Notify
+from qbatch.manifest.paths import is_time
 from qbatch.manifest.reference import Reference
 from qbatch.manifest.sourced import Sourced
 from qbatch.manifest.sweep import Override, Sample, Sweep, Where
@@ -157,97 +163,6 @@ class Circuit(Model):
         return self
 
 
-class Limits(Model):
-    """What the person allows on top of what the target allows.
-
-    Attributes:
-        in_flight: Composite jobs at once.
-        jobs: Children in one composite job.
-        workers: Worker processes (local only); one per core when left out.
-        memory_gb: Memory one simulation may take, in 10^9 bytes (local only).
-    """
-
-    in_flight: Annotated[Whole, Field(ge=1)] | None = None
-    jobs: Annotated[Whole, Field(ge=1)] | None = None
-    workers: Annotated[Whole, Field(ge=1, le=1024)] | None = None
-    memory_gb: Annotated[Real, Field(gt=0)] | None = None
-
-
-class Transpile(Model):
-    """How circuits are made to fit the target.
-
-    Attributes:
-        optimization_level: 0 leaves the gates as they are, 3 tries hardest.
-        seed: Of the transpiler's random choices.
-    """
-
-    optimization_level: Annotated[Whole, Field(ge=0, le=3)] = 0
-    seed: Annotated[Whole, Field(ge=0, lt=2**31)] | None = None
-
-
-class Backend(Model):
-    """Where circuits run. What only a provider knows is checked by `providers.validate_settings`.
-
-    Attributes:
-        provider: local, open-quantum, ibm-direct-access, marqov, scaleway, oqc, or a plug-in's.
-        target: The machine, as the provider names it.
-        options: The provider's own settings.
-        noise: depolarizing, readout, T1 and T2 … (local only).
-        engine: Where it is computed (local only): {processes: …}, {slurm: …} or {dask: …}; counts
-            are the same everywhere.
-        limits: Upper limits of your own.
-        transpile: How circuits are made to fit.
-        credentials: env:NAME, keyring:SERVICE/USER or file:PATH; never the secret itself.
-        url: Base URL of the API in place of the provider's own.
-        timeout_s: Longest wait for one job: 90s, 30m, 6h, 1h30m, 2d, or seconds.
-        on_timeout: cancel: cancelled at the provider, and the point fails; leave: only the waiting
-            ends: the job stays where it is, the point is pending, and the next run takes it up.
-    """
-
-    provider: Text
-    target: Text | None = None
-    options: Options = Field(default_factory=dict)
-    noise: Noise | None = None
-    engine: Options | None = None
-    limits: Limits = Limits()
-    transpile: Transpile | None = None
-    credentials: Pointer | None = None
-    url: Url | None = None
-    timeout_s: Annotated[Seconds, Field(alias="timeout")] = 86_400.0
-    on_timeout: Literal["cancel", "leave"] = "cancel"
-
-    @model_validator(mode="before")
-    @classmethod
-    def refuse_string(cls, data: Any) -> Any:
-        """Explain a bare string."""
-        if isinstance(data, str):
-            raise wrong("is no backend; write {provider: …}")
-        return data
-
-    def with_settings(self, settings: SettingValues) -> Backend:
-        """Return it as if the manifest said so at each path within it.
-
-        Raises:
-            ValidationError: A manifest could not say so. What only the provider knows is not seen.
-        """
-        data = {
-            info.alias or name: getattr(self, name)
-            for name, info in type(self).model_fields.items()
-            if name in self.model_fields_set
-        }
-        if self.transpile is not None:
-            data["transpile"] = self.transpile.model_dump(exclude_unset=True)
-        mistakes = Mistakes()
-        for path, value in settings:
-            try:
-                data = put(data, path, value)
-            except KeyError as error:
-                said = "is one value there; write it as a map to change a part of it"
-                mistakes.add(error.args[0], amiss(said))
-        mistakes.raise_any()
-        return Backend.model_validate(data)
-
-
 class Retry(Model):
     """How failures that may pass are met.
 
@@ -271,6 +186,7 @@ class RunSettings(Model):
             it is left, its jobs stay there, and the next run takes them up. null: no limit.
         durability: full survives power loss, normal a killed process; full for clouds by default.
         reference: A job that is run again at a pace between the points, to see drift.
+        notify: Who is told when the run ends or needs a person: desktop, a command, a webhook.
     """
 
     max_in_flight: Annotated[Whole, Field(ge=1)] = 50
@@ -279,6 +195,7 @@ class RunSettings(Model):
     wait_s: Annotated[Seconds | None, Field(alias="wait")] = None
     durability: Literal["full", "normal"] | None = None
     reference: Reference | None = None
+    notify: Notify | None = None
 
 
 def _one_sweep(value: Any) -> Any:
@@ -331,6 +248,9 @@ class Manifest(Sourced):
     report: Report = Report()
 
     _sums: Mapping[str, str] = PrivateAttr(default_factory=dict)
+    _questions: Mapping[str, AnyOf] = PrivateAttr(default_factory=dict)
+    _decisions: tuple[Decision, ...] = PrivateAttr(default=())
+    _of_others: frozenset[str] = PrivateAttr(default=frozenset())
     #: Reads what is given in Python (`objects`, which knows of manifests, puts it here).
     _read: ClassVar[Callable[..., Manifest]]
 
@@ -386,7 +306,62 @@ class Manifest(Sourced):
         if known_to(info).sums is None:  # what was kept with a run must be readable
             check_allocation(made.allocate, made.analysis, made.sweeps, made.accuracies)
             check_units(made.report, made.times, made.analysis, made.vars, made.checks)
+        return made._decided(known_to(info).decisions)
+
+    def _decided(self, decisions: Sequence[Decision]) -> Self:
+        """Return it with its backends as they were decided to be."""
+        if not (questions := questions_of(self.backends)):
+            return self
+        mistakes = Mistakes()
+        for loc, said in nested(self.backends):
+            mistakes.add(loc, wrong(said))
+        mistakes.raise_any()
+        backends, counting = decided_backends(self.backends, decisions)
+        made = self.model_copy(update={"backends": backends})
+        made._questions, made._decisions = questions, counting
+        made._of_others = frozenset(name for name in questions if is_open(self.backends[name]))
         return made
+
+    @property
+    def questions(self) -> Mapping[str, AnyOf]:
+        """Backend -> what it is one of, whether decided by now or not."""
+        return self._questions
+
+    @property
+    def open_questions(self) -> Mapping[str, AnyOf]:
+        """Backend -> what is still to be decided of it."""
+        return questions_of(self.backends)
+
+    @property
+    def decisions(self) -> tuple[Decision, ...]:
+        """What was decided, of what stands here."""
+        return self._decisions
+
+    @property
+    def swept_backends(self) -> tuple[str, ...]:
+        """Those that a sweep means without naming any: candidates of others are none of them."""
+        others = {name for one in self._of_others for name in self.questions[one].any_of}
+        return tuple(name for name in self.backends if name not in others)
+
+    @property
+    def stands_for(self) -> Mapping[str, str]:
+        """Backend -> the other one that it was decided to be."""
+        told = {each.backend: each.chosen for each in self.decisions}
+        told = {
+            name: each.any_of[0] for name, each in self.questions.items() if len(each.any_of) == 1
+        } | told
+        return {name: told[name] for name in self._of_others if name in told}
+
+    @property
+    def known_backends(self) -> Mapping[str, Backend]:
+        """Those that somebody provides: of an open one, what all of its candidates share.
+
+        It stands as its first candidate; who is one of others stands there only with them.
+        """
+        known = {name: each for name, each in self.backends.items() if not is_open(each)}
+        for name in known.keys() & self.open_questions.keys():
+            known[name] = candidate(known, name, self.open_questions[name].any_of[0])
+        return known
 
     @property
     def sums(self) -> Mapping[str, str]:

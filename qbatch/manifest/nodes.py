@@ -73,9 +73,11 @@ class _Resolver:
         self.depth += 1
         self.values += 1
         if self.depth > MAX_DEPTH and parent is not None:
-            raise TooMuchError(parent, f"is nested more than {MAX_DEPTH} deep")
+            raise TooMuchError(parent, f"is nested more than {MAX_DEPTH} deep; write it flatter")
         if self.values > MAX_VALUES and parent is not None:
-            raise TooMuchError(parent, f"holds more than {MAX_VALUES:,} values")
+            raise TooMuchError(
+                parent, f"holds more than {MAX_VALUES:,} values; write a range, or name a CSV file"
+            )
 
     def ascend_resolver(self) -> None:
         self.depth -= 1
@@ -153,7 +155,7 @@ class Members:
         if id(node) in self._open:
             raise TooMuchError(node, "merges itself; write out what is meant")
         if len(self._open) > MAX_DEPTH:
-            raise TooMuchError(node, f"is nested more than {MAX_DEPTH} deep")
+            raise TooMuchError(node, f"is nested more than {MAX_DEPTH} deep; write it flatter")
         self._open.add(id(node))
         names: dict[str, tuple[Node, Node]] = {}
         merged: list[Node] = []

@@ -16,6 +16,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from qbatch.arguments import ANYTHING, NOTHING, list_of, map_of, takes
 from qbatch.errors import ManifestError, Place, SourceError, SourceErrors
 from qbatch.manifest.complaints import complain
 from qbatch.manifest.construction import read_data
@@ -54,18 +55,20 @@ def read_objects(data: Mapping[str, Any], folder: Path, *, trust: bool) -> Manif
 Manifest._read = read_objects
 
 
-def read_plot(asked: Mapping[str, Any], axes: Iterable[str], numbers: Iterable[str]) -> Plot:
-    """Read a plot that is asked for in Python, by the rules of a manifest's.
+def read_plot(
+    asked: Mapping[str, Any], axes: Iterable[str], numbers: Iterable[str], call: str
+) -> Plot:
+    """Read a plot that is asked for in Python, or by flags, by the rules of a manifest's.
 
     Args:
         asked: Its keys, of objects.
         axes: That there are.
         numbers: Of the analysis.
+        call: What asks for it, for messages: ``plot()``.
 
     Raises:
         SourceErrors: Every mistake found.
     """
-    call = "plot()"
     writing = _Writing(Path(), call=call)
     source = Source(call, write_yaml(writing.map_of(asked, "", 0)), Path(), call=call)
     mistakes = list(writing.mistakes)
@@ -107,7 +110,7 @@ class _Writing:
             depth: In how many maps and lists it stands.
         """
         if depth > MAX_DEPTH:
-            self._complain(at, f"is nested more than {MAX_DEPTH} deep")
+            self._complain(at, f"is nested more than {MAX_DEPTH} deep; write it flatter")
             return None
         if depth == 2 and at.startswith("circuits."):
             value = self._circuit(value, at)
@@ -205,6 +208,18 @@ def _are_evenly_spaced(values: list[Any]) -> bool:
     return list(evenly_spaced(values[0], values[-1], len(values))) == values
 
 
+_AXES = map_of("a map from axis to values", ANYTHING)
+_MAPS = list_of("a list of maps", _AXES)
+
+
+@takes(
+    axes=_AXES | NOTHING,
+    zip=_AXES | NOTHING,
+    exclude=_MAPS | NOTHING,
+    include=_MAPS | NOTHING,
+    sample=_AXES | _MAPS | NOTHING,
+    overrides=_MAPS | NOTHING,
+)
 def sweep(
     axes: Mapping[str, Any] | None = None,
     /,
@@ -238,7 +253,10 @@ def sweep(
         matrix: The other axes; all combinations run.
 
     Returns:
-        The sweep as a manifest has it.
+        The sweep as a manifest has it; `Manifest` checks what is in it.
+
+    Raises:
+        TypeError: An argument is of another kind.
     """
     found = {
         "matrix": {**(axes or {}), **matrix} or None,

@@ -109,7 +109,9 @@ def read_of_points(text: str) -> Node:
     Call(function='-', of=Name(name='zz', where=(('phi', 'pi/2'),)))
     """
     if len(text) > MAX_LENGTH:
-        raise ExpressionError(f"is longer than {MAX_LENGTH} characters")
+        raise ExpressionError(
+            f"is longer than {MAX_LENGTH} characters; name a part of it as a number of its own"
+        )
     text = text.replace(MINUS, "-")
     names: list[Name] = []
 
@@ -139,9 +141,13 @@ def _read_where(text: str) -> Iterator[tuple[str, str]]:
             said = f"{part.strip()!r} in brackets says no point; write axis=value, as in zz[phi=0]"
             raise ExpressionError(said)
         if value.startswith("="):
-            raise ExpressionError(f"{part.strip()!r}: one = is written in brackets")
+            raise ExpressionError(
+                f"{part.strip()!r}: one = is written in brackets, as in zz[theta=0]"
+            )
         if axis in seen:
-            raise ExpressionError(f"names {axis} twice in one pair of brackets")
+            raise ExpressionError(
+                f"names {axis} twice in one pair of brackets; write each axis once"
+            )
         seen.add(axis)
         yield axis, value
 
@@ -160,7 +166,9 @@ class _Reader:
 
     def node(self, node: ast.expr, depth: int) -> Node:
         if depth > MAX_DEPTH:
-            raise ExpressionError(f"is nested more than {MAX_DEPTH} deep")
+            raise ExpressionError(
+                f"is nested more than {MAX_DEPTH} deep; name a part of it as a number of its own"
+            )
         match node:
             case ast.Constant(value=value) if is_number(value):
                 return Constant(float(value))
@@ -203,7 +211,9 @@ def _dotted(node: ast.expr) -> str:
             return name
         case ast.Attribute(value=inner, attr=last):
             return f"{_dotted(inner)}.{last}"
-    raise ExpressionError("has what is no name where one is wanted")
+    raise ExpressionError(
+        "has what is no name where one is wanted; write the name of a number or an axis there"
+    )
 
 
 def parts_of(node: Node) -> tuple[Node, ...]:

@@ -113,7 +113,11 @@ def _settings_named(root: Node, name: str, axis: SettingAxis) -> list[Steps]:
         prefix = ("sweep", str(number)) if at_index else ("sweep",)
         found.append((*prefix, "zip" if name in axes["zip"] else "matrix", name))
     if not found:
-        raise refuse(Place(f"-S {name}"), f"no sweep has points of backend {axis.backend!r}")
+        raise refuse(
+            Place(f"-S {name}"),
+            f"no sweep has points of backend {axis.backend!r}; "
+            "add it to the axis backend, or take the flag away",
+        )
     return found
 
 
@@ -220,7 +224,9 @@ class _Value:
             node = compose_node(text)
         except (yaml.YAMLError, TooMuchError, UnicodeEncodeError) as error:
             told = getattr(error, "problem", None) or "cannot be read"
-            raise refuse(Place(self.flag), f"the value is no YAML: {told}") from error
+            raise refuse(
+                Place(self.flag), f"the value is no YAML: {told}; quote it for the shell"
+            ) from error
         return self.own(node if node is not None else self.scalar("", "null"))
 
     def own(self, node: Node) -> Node:
@@ -294,7 +300,11 @@ def _put_item(node: SequenceNode, loc: Steps, done: Steps, value: _Value) -> Nod
     step, n = loc[0], len(node.value)
     item = _item(node, step)
     if item is None:
-        hint = f"; write {_path((*done, '0', *loc))}" if n and not step.isdecimal() else ""
+        hint = (
+            f"; write {_path((*done, '0', *loc))}"
+            if n and not step.isdecimal()
+            else "; write a number from 0"
+        )
         raise refuse(
             Place(value.flag), f"{_path(done)} is a list of {n}, and {step!r} no index in it{hint}"
         )

@@ -190,8 +190,13 @@ class OwnAnalysis(Model):
         place = Place(f"analysis {self._name!r}")
         function = self.open(place)
         told = {"python": self.python} if self.python else {"installed": str(self.installed)}
-        version = function.version or _version_of(self.installed)
+        version = function.version or self._package_version()
         return {**told, "version": version, "sha256": self.sha256()}
+
+    def _package_version(self) -> str:
+        from qbatch.circuit.installed import package_of
+
+        return package_of(GROUP, self.installed)[1] if self.installed is not None else ""
 
     def told(self, noted: Mapping[str, str]) -> str:
         """Say what it is; `noted` are its facts when the run began."""
@@ -220,14 +225,6 @@ def _installed(name: str, place: Place) -> CodeFunction:
     from qbatch.circuit.installed import load_installed
 
     return load_installed(GROUP, name, "analysis", place)
-
-
-def _version_of(installed: str | None) -> str:
-    """Return the version of the package that offers an analysis; "" where nobody knows."""
-    from importlib.metadata import entry_points
-
-    found = (each.dist for each in entry_points(group=GROUP) if each.name == installed)
-    return next((package.version for package in found if package is not None), "")
 
 
 def _check_arguments(

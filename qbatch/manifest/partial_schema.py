@@ -15,7 +15,7 @@ Schema = dict[str, Any]
 
 #: Definitions of maps, whose required keys a base may have -> where they stand in a manifest.
 _STANDING = {
-    "Backend": ("backends", "*"),
+    "AnyOf": ("backends", "*", "target"),
     "Fit": ("analysis", "fits", "*"),
     "Distribution": ("analysis", "distribution"),
     "Reference": ("run", "reference"),
@@ -28,6 +28,7 @@ def allow_partial(schema: Schema) -> None:
     """Change the schema of a whole manifest so that it takes those that extend another, too."""
     definitions, properties = schema["$defs"], schema["properties"]
     whole: Schema = {"required": schema.pop("required")}
+    _require(whole, ("backends", "*"), {"anyOf": definitions["Backend"].pop("anyOf")})
     for name, path in _STANDING.items():
         _require(whole, path, {"required": definitions[name].pop("required")})
     circuit = definitions["Circuit"]["anyOf"][-1]

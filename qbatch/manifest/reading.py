@@ -9,9 +9,8 @@ they are raised together in the order of their places. No circuit is opened here
 from __future__ import annotations
 
 import gc
-import math
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -19,13 +18,13 @@ from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
+from qbatch.arguments import FLAG, PATH, TEXT, list_of, takes
 from qbatch.arithmetic import (
     CONSTANTS,
     FUNCTIONS,
     ExpressionError,
     Number,
     evaluate,
-    is_number,
     names_in,
 )
 from qbatch.errors import ManifestError, Place, SourceErrors
@@ -33,17 +32,19 @@ from qbatch.manifest.budget import Budget
 from qbatch.manifest.columns import named_numbers, numbers_over_axes
 from qbatch.manifest.complaints import complain, order_of
 from qbatch.manifest.construction import merged_text, read_data
+from qbatch.manifest.decisions import Decision
 from qbatch.manifest.fields import AT_KEY, Known, Mistakes, wrong
 from qbatch.manifest.files import read_text, refuse
 from qbatch.manifest.fits import fit_names
 from qbatch.manifest.functions import Home
-from qbatch.manifest.models import Backend, Circuit, Manifest, Model
+from qbatch.manifest.models import Analysis, Backend, Circuit, Manifest, Model
 from qbatch.manifest.nodes import Plain
 from qbatch.manifest.overrides import override
 from qbatch.manifest.paths import setting_axis
 from qbatch.manifest.source import Source
 from qbatch.manifest.sweep import names_of_axes
 from qbatch.manifest.times import as_unquoted_time
+from qbatch.notation import did_you_mean, is_finite
 
 _M = TypeVar("_M", bound=Model)
 
@@ -51,6 +52,7 @@ _M = TypeVar("_M", bound=Model)
 MAX_SHOWN = 200
 
 
+@takes(path=PATH, overrides=list_of("a list of texts, PATH=VALUE each", TEXT), trust=FLAG)
 def load_manifest(
     path: str | Path, *, overrides: Sequence[str] = (), trust: bool = False
 ) -> Manifest:
@@ -62,6 +64,7 @@ def load_manifest(
         trust: Python circuits may run when they are opened.
 
     Raises:
+        TypeError: An argument is of another kind.
         SourceErrors: Every mistake found, in the order of their places.
     """
     return read_manifest(_open(path, overrides, trust=trust))
@@ -108,6 +111,7 @@ def parse_manifest(
     overrides: Sequence[str] = (),
     trust: bool = False,
     sums: Mapping[str, str] | None = None,
+    decisions: Sequence[Decision] = (),
 ) -> Manifest:
     """Read a manifest from text, as `load_manifest` does from a file.
 
@@ -118,12 +122,14 @@ def parse_manifest(
         overrides: ``path=value`` each, as `-S` takes them.
         trust: Python circuits may run when they are opened.
         sums: `Manifest.sums` of a manifest that was kept: what stood beside it need not be there.
+        decisions: On its targets that are one of several; one on another question counts nowhere.
 
     Raises:
         SourceErrors: Every mistake found, in the order of their places.
     """
     at = Path.cwd() if folder is None else Path(folder)
     source = Source(file, text, at, None, tuple(overrides), trust, override, sums)
+    source.decisions = tuple(decisions)
     return read_manifest(source)
 
 
@@ -144,8 +150,42 @@ def override_manifest(
     if old is None or not (overrides or trust != old.trust):
         return manifest
     flags = (*old.overrides, *overrides)
+    return read_manifest(_as_before(old, flags, old.decisions, trust=trust))
+
+
+def decide_manifest(manifest: Manifest, decisions: Sequence[Decision]) -> Manifest:
+    """Read a manifest once more with decisions on its targets that are one of several.
+
+    Args:
+        manifest: Of a file, of text, or made in Python.
+        decisions: In place of those that it has; one on another question counts nowhere.
+    """
+    old = manifest._source
+    if old is None or not manifest.questions:
+        return manifest
+    return read_manifest(_as_before(old, old.overrides, tuple(decisions), trust=old.trust))
+
+
+def possible(manifest: Manifest) -> Iterator[Manifest]:
+    """Yield a manifest with what is open decided, so that each candidate is seen once."""
+    for at in range(max((len(q.any_of) for q in manifest.open_questions.values()), default=1)):
+        yield with_candidate(manifest, at)
+
+
+def with_candidate(manifest: Manifest, at: int) -> Manifest:
+    """Decide what is open for the candidates at one place; the last where there are fewer."""
+    decisions = [
+        Decision(name, each.any_of, each.prefer, each.any_of[min(at, len(each.any_of) - 1)])
+        for name, each in manifest.open_questions.items()
+    ]
+    return decide_manifest(manifest, (*manifest.decisions, *decisions))
+
+
+def _as_before(
+    old: Source, flags: tuple[str, ...], decisions: tuple[Decision, ...], *, trust: bool
+) -> Source:
     told = (old.file, old.text, old.folder, old.path, flags, trust, override)
-    return read_manifest(Source(*told, old.sums, old.call, old.bases))
+    return Source(*told, old.sums, old.call, old.bases, decisions=decisions)
 
 
 def load_sound_parts(
@@ -218,7 +258,8 @@ def read_manifest(source: Source) -> Manifest:
     data, mistakes = read_data(source)
     manifest: Manifest | None = None
     numbers, broken, wrong_vars = _evaluate_vars(data.get("vars"))
-    known = replace(_known(data, numbers, broken, source.folder), sums=source.sums)
+    known = _known(data, numbers, broken, source.folder)
+    known = replace(known, sums=source.sums, decisions=source.decisions)
     if isinstance(data.get("vars"), dict):
         data = {**data, "vars": numbers}
     try:
@@ -248,7 +289,10 @@ def _together(source: Source, mistakes: list[ManifestError]) -> SourceErrors:
     shown = sorted(unique.values(), key=order_of)
     more = len(shown) - MAX_SHOWN
     if more > 0:
-        shown = [*shown[:MAX_SHOWN], ManifestError(Place(source.file), f"and {more} more mistakes")]
+        shown = [
+            *shown[:MAX_SHOWN],
+            ManifestError(Place(source.file), f"and {more} more mistakes; mend these first"),
+        ]
     count = len(unique)
     return SourceErrors(f"{source.file}: {count} mistake{'s' if count > 1 else ''}", shown)
 
@@ -258,17 +302,26 @@ def _known(
 ) -> Known:
     """Gather the names that values may refer to, from whatever of the data has the right shape."""
     analysis, backends = _map(data.get("analysis")), data.get("backends")
+    unknown = data.keys() - {one.alias or name for name, one in Manifest.model_fields.items()}
+    is_misspelt = {key: _is_near(unknown, [key]) for key in ("analysis", "sweep")}
+    fields = Analysis.model_fields.keys()
+    numbers_unknown = is_misspelt["analysis"] or _is_near(analysis.keys() - fields, fields)
     return Known(
         vars=numbers,
         broken=broken,
         folder=folder,
         circuits=frozenset(_map(data.get("circuits"))),
         backends=frozenset(_map(backends)),
-        axes=frozenset(_axes(data.get("sweep"))),
-        estimates=frozenset(named_numbers(analysis)),
+        axes=frozenset(_axes(data.get("sweep"))) if not is_misspelt["sweep"] else None,
+        estimates=None if numbers_unknown else frozenset(named_numbers(analysis)),
         across=frozenset(_across(analysis)),
         expected=frozenset(map(str, _map(analysis.get("expected")))),
     )
+
+
+def _is_near(names: Iterable[str], keys: Collection[str]) -> bool:
+    """Whether one of some unknown keys could be meant for a known one: it is told of, once."""
+    return any(did_you_mean(str(name), keys) for name in names)
 
 
 def _across(analysis: Mapping[str, Any]) -> Iterator[str]:
@@ -315,6 +368,6 @@ def _evaluate_vars(written: Any) -> tuple[dict[str, Number], frozenset[str], Mis
 
 
 def _number(value: Any) -> Number:
-    if is_number(value) and math.isfinite(value):
+    if is_finite(value):
         return value
     raise ExpressionError("is no number; vars are numbers")

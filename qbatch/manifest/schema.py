@@ -7,7 +7,6 @@ number, ``x-*`` keys are free, and docstrings' attributes are the hints an edito
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -15,11 +14,14 @@ from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
+from qbatch.configuration.words import POINTER
+from qbatch.docstrings import attributes_in, summary_in
 from qbatch.manifest.accuracy import Accuracy
 from qbatch.manifest.annotations import models_in
+from qbatch.manifest.any_of import AnyOf
 from qbatch.manifest.axes import FORMS
 from qbatch.manifest.examples import add_examples
-from qbatch.manifest.fields import POINTER, Model
+from qbatch.manifest.fields import Model
 from qbatch.manifest.models import Manifest
 from qbatch.manifest.partial_schema import allow_partial
 
@@ -33,7 +35,6 @@ _BOUNDS = {
     "le": "maximum",
     "lt": "exclusiveMaximum",
 }
-_ATTRIBUTE = re.compile(r"^(\w+): (.*(?:\n {4,}.*)*)", re.MULTILINE)
 
 Schema = dict[str, Any]
 
@@ -79,6 +80,7 @@ def generate(parts: Mapping[str, Mapping[str, type[BaseModel]]]) -> Schema:
     _mend(schema)
     definitions = schema["$defs"]
     _add_accuracy(schema)
+    _add_any_of(definitions)
     definitions["Axis"] = _axis(definitions["Axis"])
     definitions["Circuit"] = {
         "anyOf": [
@@ -132,6 +134,22 @@ def _add_accuracy(schema: Schema) -> None:
         point["properties"] = {"shots": {"anyOf": [point["additionalProperties"], reference]}}
 
 
+def _add_any_of(definitions: Schema) -> None:
+    """Let a target be one of several, and a backend be one of others."""
+    definitions |= _definitions("AnyOf", AnyOf)
+    definitions["AnyOf"]["required"] = [*AnyOf.model_fields]
+    target = definitions["Backend"]["properties"]["target"]
+    kinds = [{"type": target.pop("type")}, {"$ref": "#/$defs/AnyOf"}]
+    target["anyOf"] = kinds
+    of_others = {
+        "required": ["target"],
+        "patternProperties": {"^target$": {"type": "object"}},
+        "propertyNames": {"pattern": "^(target|x-.*)$"},
+    }
+    required = {"required": definitions["Backend"].pop("required")}
+    definitions["Backend"]["anyOf"] = [required, of_others]
+
+
 _LIST_KEYS = {"type", "items", "minItems", "maxItems"}
 
 
@@ -183,17 +201,14 @@ def _models(model: type[Model]) -> Iterator[type[Model]]:
 
 def _describe(part: Schema, model: type[BaseModel]) -> None:
     """Move a docstring's attributes to the properties they describe."""
-    text = re.sub(r"^ {4}", "", model.__doc__ or "", flags=re.MULTILINE)
-    head, _, attributes = text.partition("Attributes:\n")
-    part["description"] = " ".join(head.split()).replace("``", "`")
-    told = dict(_ATTRIBUTE.findall(re.sub(r"^ {4}", "", attributes, flags=re.MULTILINE)))
+    part["description"] = summary_in(model.__doc__)
+    told = attributes_in(model.__doc__)
     for name, info in model.model_fields.items():
         key = info.alias or name
         if key in part.get("properties", {}):
             part["properties"][key].pop("title", None)
             if name in told:
-                words = " ".join(told[name].split()).replace("``", "`")
-                part["properties"][key]["description"] = words
+                part["properties"][key]["description"] = told[name]
 
 
 def _mend(part: Any) -> None:

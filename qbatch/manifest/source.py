@@ -84,6 +84,7 @@ class Source:
         call: That the text was made of in Python: its arguments are the places; "": it was read.
         bases: That it extends, as they were read; none is read before the root is wanted.
         is_manifest: It may extend others.
+        decisions: On targets that are one of several (`decisions.Decision`).
     """
 
     file: str
@@ -97,6 +98,7 @@ class Source:
     call: str = ""
     bases: tuple[Base, ...] = ()
     is_manifest: bool = True
+    decisions: tuple[Any, ...] = ()
     _root: Node | None = field(default=None, repr=False, compare=False)
     #: id of a node that `-S` put in -> the flag.
     _origins: dict[int, str] = field(default_factory=dict, repr=False, compare=False)
@@ -121,6 +123,7 @@ class Source:
             self.call,
             self.bases,
             self.is_manifest,
+            self.decisions,
         )
 
     def __setstate__(self, state: tuple[Any, ...]) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from pydantic import PrivateAttr
 
+from qbatch.arguments import PATH, takes
 from qbatch.errors import Place
 from qbatch.manifest.construction import read_data
 from qbatch.manifest.extending import Base
@@ -23,6 +25,13 @@ class Sourced(Model):
     _merged: str = PrivateAttr(default="")
     _files: tuple[str, ...] = PrivateAttr(default=())
 
+    def __eq__(self, other: object) -> bool:
+        """Whether both say the same, of files that are searched in the same folder."""
+        if not isinstance(other, Sourced) or type(self) is not type(other):
+            return NotImplemented
+        same_folder = self.folder.resolve() == other.folder.resolve()
+        return same_folder and self.__dict__ == other.__dict__
+
     @property
     def path(self) -> Path | None:
         """The file it came from; None for text."""
@@ -32,6 +41,11 @@ class Sourced(Model):
     def folder(self) -> Path:
         """Which its paths are relative to, and stay inside of."""
         return self._source.folder if self._source else Path()
+
+    def move_to(self, folder: Path) -> None:
+        """Let its paths begin in another folder from now on."""
+        if self._source is not None:
+            self._source = replace(self._source, folder=folder)
 
     @property
     def text(self) -> str:
@@ -91,6 +105,7 @@ class Sourced(Model):
             return self.text
         return write_yaml(read_data(self._source)[0])
 
+    @takes(path=PATH)
     def save(self, path: str | Path) -> Path:
         """Write it as YAML, for the command line, for git and for others.
 

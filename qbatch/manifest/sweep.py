@@ -74,7 +74,11 @@ def _read_values(
     data: Any, info: ValidationInfo, *, lists: bool, axes: Collection[str] | None = None
 ) -> Where:
     if not isinstance(data, Mapping):
-        raise wrong("is no map; write {axis: value}" if data is not None else "is empty")
+        raise wrong(
+            "is no map; write {axis: value}"
+            if data is not None
+            else "is empty; add an axis, or take it away"
+        )
     mistakes = Mistakes()
     values: dict[str, Value | tuple[Value, ...]] = {}
     for axis, value in data.items():

@@ -64,28 +64,30 @@ _REMEDIES = {
     ),
     "found duplicate anchor": "an anchor of this name stands above; rename one",
     "but found another document": "a second document begins here; a manifest is one document",
-    "found unexpected end of stream": "the quotes opened above are never closed",
+    "found unexpected end of stream": "the quotes opened above are never closed; close them",
     "found unknown escape character": (
         'in double quotes a backslash begins an escape; use single quotes, or "\\\\"'
     ),
     "could not find expected ':'": "a key without ':'; write 'key: value'",
     "did not find expected key": "a key was expected here; is the indentation right?",
-    "did not find expected '-' indicator": "an item of the list above was expected here ('- …')",
-    "did not find expected ',' or '}'": "a ',' or '}' was expected before this",
-    "did not find expected ',' or ']'": "a ',' or ']' was expected before this",
+    "did not find expected '-' indicator": "an item of the list above was expected here ('- …'); "
+    "indent it as the others",
+    "did not find expected ',' or '}'": "a ',' or '}' was expected before this; write it",
+    "did not find expected ',' or ']'": "a ',' or ']' was expected before this; write it",
 }
 
 
 def _syntax(error: yaml.MarkedYAMLError, text: str, file: str) -> tuple[Place, str]:
     mark = error.problem_mark or error.context_mark
     place = Place(file) if mark is None else Place(file, mark.line + 1, mark.column + 1)
-    problem = error.problem or "is no YAML"
+    problem = f"{error.problem or 'is no YAML'}; mend it there"
     if "cannot start any token" in problem and mark is not None:
         return place, _bad_start(place, text)
     told = next((told for said, told in _REMEDIES.items() if said in problem), problem)
     since = error.context_mark
     if since is not None and mark is not None and since.line != mark.line:
-        told += f" (in what began on line {since.line + 1})"
+        what, _, remedy = told.partition("; ")
+        told = f"{what} (in what began on line {since.line + 1}); {remedy}"
     return place, f"YAML: {told}"
 
 

@@ -158,14 +158,20 @@ def _read_table(path: Path, file: str, column: str) -> Table:
             raise amiss(f"{file}:{line} has the same place as a row above; keep one of them")
         found[place] = numbers[at]
     if not axes or not found:
-        raise amiss(f"{file} needs a column for each axis that it is of, and a row for each place")
+        raise amiss(
+            f"{file} needs a column for each axis that it is of, and a row for each place; "
+            "add what is missing"
+        )
     names = tuple(head[each] for each in axes)
     return Table(file, names, tuple((*place, value) for place, value in found.items()))
 
 
 def _numbers(row: Sequence[str], columns: int, place: str) -> list[float]:
     if len(row) != columns:
-        raise amiss(f"{place} has {len(row)} cells where the first row has {columns}")
+        raise amiss(
+            f"{place} has {len(row)} cells where the first row has {columns}; "
+            "give every row as many"
+        )
     try:
         found = [float(evaluate(Plain(cell.strip()), {})) for cell in row]
     except ExpressionError as error:

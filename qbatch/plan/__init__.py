@@ -7,7 +7,7 @@ what ``-k`` understands, `saved` and `lock` what is written to files.
 from __future__ import annotations
 
 from qbatch.plan.checking import check_targets, check_values, notices, remarks
-from qbatch.plan.expansion import expand, expand_file
+from qbatch.plan.expansion import expand, expand_file, read_file
 from qbatch.plan.geometry.where import is_match
 from qbatch.plan.identity import SweepPoint, canonical_json
 from qbatch.plan.packing import Piece
@@ -72,6 +72,7 @@ __all__ = [
     "pieces_of",
     "price_formula",
     "priced",
+    "read_file",
     "read_lock",
     "reasons",
     "remarks",

@@ -82,7 +82,10 @@ def check_expected(plan: Plan, mistakes: Mistakes) -> None:
             strange = [value for value in values.get(axis) or () if not is_number(value)]
             if strange and theory is not None:
                 has = shortened(str(strange[0]))
-                said = f"{theory.text!r} is of {axis}, which has {has!r}, no number"
+                said = (
+                    f"{theory.text!r} is of {axis}, which has {has!r}, no number; "
+                    "a function of yours may take it, as python: 'FILE:FUNCTION'"
+                )
                 mistakes.add(("analysis", "expected", name), f"analysis.expected.{name}: {said}")
 
 

@@ -1,7 +1,9 @@
 """Calibrations of readout that are bought again when they are older than asked: whose they are.
 
 Each time buys further shots of the same content, with their own time. Which are wanted follows from
-when jobs ran, so it is decided as a run goes on; a plan tells the least and the most.
+when jobs ran, so it is decided as a run goes on; a plan tells the least and the most. What is
+computed here does not drift: its noise is what the manifest says, so its calibrations are bought
+once.
 """
 
 from __future__ import annotations
@@ -10,7 +12,8 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
-from qbatch.notation import duration, whole
+from qbatch.notation import duration, listed, whole
+from qbatch.providers import calibration_age_s
 from qbatch.shots import AgedShots
 
 if TYPE_CHECKING:
@@ -22,9 +25,12 @@ _LOC = ("analysis", "mitigation", "readout", "every")
 
 
 def longest_age_s(manifest: Manifest) -> float | None:
-    """Return how old a calibration may be when a job of points runs; None: that is not asked."""
-    readout = manifest.analysis.mitigation.readout
-    return None if readout is None else readout.every_s
+    """Return how old a calibration may be when a job of points runs; None: that is not asked.
+
+    Nor is it where all that is measured is computed here.
+    """
+    ages = (calibration_age_s(manifest, name) for name in manifest.backends)
+    return next((age_s for age_s in ages if age_s is not None), None)
 
 
 def calibrations_by_setting(plan: Points) -> Mapping[str, frozenset[str]]:
@@ -36,6 +42,8 @@ def calibrations_by_setting(plan: Points) -> Mapping[str, frozenset[str]]:
         return {}
     found: dict[str, set[str]] = defaultdict(set)
     for layout in plan.variant_layouts():
+        if calibration_age_s(plan.manifest, layout.backend) is None:
+            continue
         contents = {each.id_at((0,)) for each in layout.each if each.calibrates}
         for each in layout.each:
             if contents and not each.calibrates:
@@ -61,6 +69,12 @@ def check_aging(plan: Points, mistakes: Mistakes) -> None:
 
 def told_aging(plan: Points) -> Iterator[str]:
     """Say when calibrations are bought again, and how often that may be."""
+    readout = plan.manifest.analysis.mitigation.readout
+    if readout is not None and readout.every_s is not None:
+        manifest = plan.manifest
+        if here := [n for n in manifest.backends if calibration_age_s(manifest, n) is None]:
+            why = "what is computed here does not drift"
+            yield f"calibrations of {listed(here)} are bought once: {why}"
     every_s = longest_age_s(plan.manifest)
     if every_s is None:
         return

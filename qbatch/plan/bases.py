@@ -107,14 +107,42 @@ def has_settings(manifest: Manifest) -> bool:
     )
 
 
+def asks_of_bits(manifest: Manifest) -> bool:
+    """Tell whether numbers of bits are asked for: a circuit that ends unmeasured is measured."""
+    return bool(manifest.analysis.observables or manifest.analysis.probabilities)
+
+
+class Whole:
+    """Makes of circuits what is measured: of one that ends unmeasured all of its qubits."""
+
+    def __init__(self) -> None:
+        #: By the text's SHA-256.
+        self._made: dict[str, Circuit] = {}
+
+    def __call__(self, circuit: Circuit) -> Circuit:
+        """Return a circuit as it is measured; itself, where it has classical bits."""
+        if circuit.facts.num_bits:
+            return circuit
+        if circuit.sha256 not in self._made:
+            from qbatch.circuit.measuring import measured_whole
+
+            made = circuit
+            with suppress(ValueError):  # what has nothing to measure is told by `check_programs`
+                made = measured_whole(circuit)
+            self._made[circuit.sha256] = made
+        return self._made[circuit.sha256]
+
+
 class Measurements:
     """The settings of each circuit text, as a manifest's analysis needs them.
 
     Args:
         manifest: The manifest.
+        whole: Makes of a circuit what is measured.
     """
 
-    def __init__(self, manifest: Manifest) -> None:
+    def __init__(self, manifest: Manifest, whole: Whole) -> None:
+        self.whole = whole
         self._analysis = manifest.analysis
         self._as_written = _needs_as_written(manifest)
         self._bases: dict[tuple[Sums, Registers], tuple[Basis, ...]] = {}
@@ -148,20 +176,6 @@ class Measurements:
         if key not in self._made:
             self._made[key] = (*self._make(circuit, seed, analysis),)
         return self._made[key]
-
-    def whole(self, circuit: Circuit) -> Circuit:
-        """Return a circuit as it is measured: one that ends unmeasured in all of its qubits."""
-        if circuit.facts.num_bits:
-            return circuit
-        key = circuit.sha256, Setting(), 0
-        if key not in self._rotated:
-            from qbatch.circuit.measuring import measured_whole
-
-            made = circuit
-            with suppress(ValueError):  # what has nothing to measure is told by `check_programs`
-                made = measured_whole(circuit)
-            self._rotated[key] = made
-        return self._rotated[key]
 
     def program(self, circuit: Circuit, setting: Setting, seed: int) -> Circuit:
         """Return what is sent of a circuit for a setting of it, of points of that root seed."""
@@ -198,7 +212,9 @@ class Measurements:
             for scale in self._scales[1:]:
                 made, reached = self._at_scale(circuit, scale)
                 if reached in found:
-                    problem = f"is too short for scale {scale:g}: folding its gates reaches "
+                    problem = (
+                        f"the circuit is too short for scale {scale:g}: folding its gates reaches "
+                    )
                     told = f"{problem}{scale_text(reached)}, as another scale does"
                     mend = "write odd scales, as [1, 3, 5]"
                     raise UnmeasuredError(circuit.name, _ZNE, f"{told}; {mend}")

@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import TYPE_CHECKING, Protocol
 
 from qbatch import providers
+from qbatch.instants import told_if_known
 from qbatch.notation import did_you_mean, listed, shortened
 from qbatch.plan.mistakes import Mistakes
 from qbatch.plan.pricing.summary import Kind, any_order, count_shots, kind_of
@@ -186,7 +187,8 @@ def notices(plan: Plan, targets: Mapping[str, Target]) -> list[str]:
     for name in plan.manifest.backends:
         target = targets.get(name)
         if target is not None and not target.online:
-            until = f"; next window {target.next_window_at}" if target.next_window_at else ""
+            opens = told_if_known(target.next_window_at, "minute")
+            until = f"; next window {opens}" if opens else ""
             found.append(f"backend {name!r} ({target.name}) is {target.standing}{until}")
         if target is not None and target.remark:
             found.append(f"backend {name!r}: {target.remark}")

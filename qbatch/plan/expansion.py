@@ -13,6 +13,7 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from qbatch.arguments import of_type, takes
 from qbatch.collecting import rarely_collecting
 from qbatch.errors import SourceError, SourceErrors
 from qbatch.manifest import load_manifest, load_sound_parts
@@ -45,6 +46,7 @@ from qbatch.plan.references import with_references
 from qbatch.plan.setting_names import check_setting_names
 from qbatch.plan.settings import check_setting_axes, check_settings, of_its_backend, repeated_rows
 from qbatch.plan.twirls import check_twirl
+from qbatch.plan.undecided import mistakes_of_decided
 from qbatch.providers import tells_units, units, validate_settings
 
 if TYPE_CHECKING:
@@ -52,13 +54,14 @@ if TYPE_CHECKING:
 
 
 @rarely_collecting()
+@takes(manifest=of_type("a qbatch.Manifest, as load_manifest returns it", Manifest))
 def expand(manifest: Manifest) -> Plan:
     """Return the plan of a manifest. Points are not made yet, but all that they need is checked.
 
     Raises:
         SourceErrors: Everything that is wrong with axes, points, circuits and analysis.
     """
-    mistakes = Mistakes(manifest)
+    mistakes = mistakes_of_decided(manifest)
     drafts = [d for n in range(len(manifest.sweeps)) if (d := draft(manifest, n, mistakes))]
     sources = _open(manifest, drafts, mistakes)
     sets_backends = any(setting_axis(name) for each in drafts for name in _axes([each]))
@@ -105,7 +108,16 @@ def expand(manifest: Manifest) -> Plan:
 
 
 def expand_file(path: str | Path, *, overrides: Sequence[str] = (), trust: bool = False) -> Plan:
-    """Return the plan of a manifest file: `load_manifest` and `expand`, their mistakes at once.
+    """Return the plan of a manifest file: `read_file` and `expand`.
+
+    Raises:
+        SourceErrors: Everything that is wrong.
+    """
+    return expand(read_file(path, overrides=overrides, trust=trust))
+
+
+def read_file(path: str | Path, *, overrides: Sequence[str] = (), trust: bool = False) -> Manifest:
+    """Return the manifest of a file, as `load_manifest` does, or more of what is wrong with it.
 
     Args:
         path: The file.
@@ -113,11 +125,11 @@ def expand_file(path: str | Path, *, overrides: Sequence[str] = (), trust: bool 
         trust: Python circuits may run.
 
     Raises:
-        SourceErrors: Everything that is wrong. Where the manifest itself is, that is its own
-            mistakes and those of its circuits and backends; the sweep comes when they are mended.
+        SourceErrors: Its own mistakes and those of its circuits and backends; the sweep comes when
+            they are mended.
     """
     try:
-        manifest = load_manifest(path, overrides=overrides, trust=trust)
+        return load_manifest(path, overrides=overrides, trust=trust)
     except SourceErrors as error:
         parts = load_sound_parts(path, overrides=overrides, trust=trust)
         if parts is None or len(error.exceptions) >= MOST:
@@ -127,7 +139,6 @@ def expand_file(path: str | Path, *, overrides: Sequence[str] = (), trust: bool 
         _check_parts(parts, mistakes)
         mistakes.raise_if_any()
         raise
-    return expand(manifest)
 
 
 def _check_parts(manifest: Manifest, mistakes: Mistakes) -> None:
@@ -169,14 +180,14 @@ def _open(
 
 def _check_backends(manifest: Manifest, mistakes: Mistakes) -> None:
     """See that each backend's options and noise are such as its provider takes."""
-    for name, backend in manifest.backends.items():
+    for name, backend in manifest.known_backends.items():
         for loc, problem in validate_settings(backend, manifest.folder):
             mistakes.add(("backends", name, *loc), problem)
 
 
 def _check_budget(manifest: Manifest, mistakes: Mistakes) -> None:
     """See that somebody could bill in each unit of the budget, where all providers say theirs."""
-    providers = {backend.provider for backend in manifest.backends.values()}
+    providers = {backend.provider for backend in manifest.known_backends.values()}
     if not all(map(tells_units, providers)):
         return
     known = sorted(units(providers))
@@ -276,11 +287,11 @@ def _check_included(
     if missing := sorted(source.parameters - optional - point.keys()):
         many = "s" if len(missing) > 1 else ""
         said = f"include takes whole points: {source.name!r} needs its parameter{many}"
-        mistakes.add(loc, f"{said} {listed(missing)}")
+        mistakes.add(loc, f"{said} {listed(missing)}; add a value for each")
 
 
 def _no_parameter(name: str, circuits: Sequence[str], known: Collection[str]) -> str:
-    has = f"({listed(sorted(known))})" if known else "(no parameters at all)"
+    has = f"({listed(sorted(known))})" if known else "(it has none)"
     return f"is no parameter of {listed(circuits)} {has}{did_you_mean(name, [*known, *OWN])}"
 
 
@@ -398,7 +409,9 @@ def _check_result_wheres(manifest: Manifest, drafts: Sequence[Draft], mistakes: 
                 mistakes.add((*loc, name), said + did_you_mean(name, names))
             elif not has_any((v for each in drafts for v in each.values_of(name)), wanted):
                 asked = " or ".join(full_text(choice) for choice in choices(wanted))
-                problem = f"where matches no point: {name} is never {asked}"
+                problem = (
+                    f"where matches no point: {name} is never {asked}; ask for a value that it has"
+                )
                 mistakes.add_unmatched((*loc, name), problem)
 
 

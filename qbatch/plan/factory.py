@@ -18,7 +18,16 @@ from qbatch.circuit.facts import FORMAT
 from qbatch.errors import QbatchError
 from qbatch.manifest.models import Value
 from qbatch.manifest.paths import SettingValues, setting_axis, settings_of
-from qbatch.plan.bases import Measured, Measurements, axes_of_observables, forms_in, has_settings
+from qbatch.notation import is_finite
+from qbatch.plan.bases import (
+    Measured,
+    Measurements,
+    Whole,
+    asks_of_bits,
+    axes_of_observables,
+    forms_in,
+    has_settings,
+)
 from qbatch.plan.columns import Always, Columns
 from qbatch.plan.geometry.grid import Block
 from qbatch.plan.geometry.resolving import OWN
@@ -27,7 +36,6 @@ from qbatch.plan.identity import (
     backend_identity,
     canonical_json,
     canonical_text,
-    is_number,
     prefix_hash,
     short_key,
 )
@@ -142,7 +150,9 @@ class Factory:
         self._writers = writers
         self._shows_seed = shows_seed
         self._manifest = manifest
-        self.measurements = Measurements(manifest) if has_settings(manifest) else None
+        self._whole = Whole()
+        self._asks_of_bits = asks_of_bits(manifest)
+        self.measurements = Measurements(manifest, self._whole) if has_settings(manifest) else None
         readout = manifest.analysis.mitigation.readout
         self._forms = forms_in(manifest)
         #: Shots of each calibration of the readout.
@@ -190,8 +200,14 @@ class Factory:
         return self._layouts[key]
 
     def _program(self, source: CircuitSource, given: Mapping[str, Value]) -> Circuit:
-        made = source.circuit(given)
-        return made if self.measurements is None else self.measurements.whole(made)
+        return self.whole(source.circuit(given))
+
+    def whole(self, circuit: Circuit) -> Circuit:
+        """Return a circuit as it is measured: one that ends unmeasured in all of its qubits.
+
+        It stays as it is where nothing is asked of its bits.
+        """
+        return self._whole(circuit) if self._asks_of_bits else circuit
 
     def _measured(self, layout: Layout) -> Layout:
         """Return a layout with those of its points' settings, where these are not as written."""
@@ -356,11 +372,11 @@ def _free(
 def _check_numbers(circuit: str, name: str, column: Column) -> None:
     if isinstance(column.values, (array, range)):
         return
-    is_finite: Callable[[Any], bool] = math.isfinite
-    if set(map(type, column.values)) == {float} and all(map(is_finite, column.values)):
+    finite: Callable[[Any], bool] = math.isfinite
+    if set(map(type, column.values)) == {float} and all(map(finite, column.values)):
         return
     for value in column.values:
-        if not is_number(value):
+        if not is_finite(value):
             raise UnfitError(circuit, name, value)
 
 

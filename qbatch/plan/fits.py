@@ -48,7 +48,10 @@ def _check_wheres(manifest: Manifest, mistakes: Mistakes) -> None:
         for axis in check.where.keys() - fit.where.keys():
             if axis in (fit.along, "repeat") if fit.by is None else axis not in fit.by:
                 made = "fitted" if name not in of_groups else "analysed"
-                said = f"{name} is not of one {axis}: all of its values are {made} together"
+                said = (
+                    f"{name} is not of one {axis}: all of its values are {made} together; "
+                    f"name it in `by` of {name.partition('.')[0]}, or take it away here"
+                )
                 mistakes.add(("checks", number, "where", axis), said)
 
 

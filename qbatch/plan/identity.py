@@ -34,7 +34,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -173,7 +172,10 @@ def _calibration(path: str, folder: Path) -> Any:
         raise ValueError(f"calibration file {path!r} {outside(folder)}")
     try:
         if file.stat().st_size > MAX_CALIBRATION_BYTES:
-            raise ValueError(f"calibration file {path!r} is larger than 16 MiB")
+            raise ValueError(
+                f"calibration file {path!r} is larger than 16 MiB; "
+                "name the JSON file of one calibration"
+            )
         return json.loads(file.read_bytes(), parse_constant=_refuse_constant)
     except OSError as error:
         raise ValueError(f"cannot read calibration file {path!r}: {error.strerror}") from error
@@ -211,8 +213,3 @@ def id_of(settings: Mapping[str, Any]) -> str:
     64
     """
     return hashlib.sha256(canonical_json(settings).encode("ascii")).hexdigest()
-
-
-def is_number(value: Value) -> bool:
-    """Tell whether `value` may be bound to a free parameter: a finite number, no boolean."""
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)

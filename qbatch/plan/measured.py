@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from qbatch.bases import AS_WRITTEN, Setting, scale_text
-from qbatch.notation import listed
+from qbatch.notation import listed, whole
 from qbatch.plan.bases import forms_in, scales_of
 from qbatch.plan.compilers import told_compilers
 from qbatch.plan.twirls import told_twirls
@@ -63,10 +63,11 @@ def scales_in(settings: Sequence[Setting]) -> list[float]:
 def _told(settings: Sequence[Setting]) -> str:
     bases = listed([basis or AS_WRITTEN for basis in bases_of(settings)], _SHOWN)
     scales = scales_in(settings)
+    number = f"{whole(len(settings))} settings"
     if len(scales) > 1:
         told = listed(map(scale_text, scales), _SHOWN)
-        return f"{len(settings)} settings: {bases}; each with its noise scaled by {told}"
-    return f"{len(settings)} settings: {bases}" if len(settings) > 1 else f"the basis: {bases}"
+        return f"{number}: {bases}; each with its noise scaled by {told}"
+    return f"{number}: {bases}" if len(settings) > 1 else f"the basis: {bases}"
 
 
 def overhead_of(plan: Points) -> dict[str, dict[str, float]]:
@@ -111,11 +112,12 @@ def many_settings(plan: Points) -> Iterator[str]:
         if most <= MANY:
             continue
         forms = forms_in(plan.manifest)
-        times = max(sum(1 / forms if s.twirl else 1.0 for s in each) for each in several)
-        price = f"{times:.3g} times the price"
+        sums = (sum(1 / forms if s.twirl else 1.0 for s in each) for each in several)
+        times = f"{whole(round(max(sums)))} times"
+        price = f"{times} the price"
         if forms:
-            price += f", or up to {most} times where each circuit has a price of its own"
+            price += f", or up to {whole(most)} times where each circuit has a price of its own"
         yield (
-            f"circuit {name!r}: each point is measured in {most} settings, which takes {times:.3g} "
-            f"times the shots of one, and {price}"
+            f"circuit {name!r}: each point is measured in {whole(most)} settings, which takes "
+            f"{times} the shots of one, and {price}"
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 
 from qbatch.fragments import line, table
+from qbatch.manifest.paths import SettingValues, settings_of
 from qbatch.notation import whole
 from qbatch.plan.packing import PiecesOf, pack
 from qbatch.plan.points import Only, Points
@@ -27,6 +28,27 @@ class Plan(Points):
         ]
         told = [f"{whole(summary.points)} points", f"{whole(summary.shots)} shots"]
         return line(self.manifest.name, *told) + table(("backend", "points", "shots", "jobs"), rows)
+
+    def backends_used(self, only: Only | None = None) -> dict[str, list[SettingValues]]:
+        """Backends that points use, in the manifest's order, and how the points set them.
+
+        Args:
+            only: Points that are meant; None: all.
+        """
+        used = {(layout.backend, layout.settings): None for layout in self.layouts()}
+        if only is not None:
+            chosen: dict[tuple[str, SettingValues], None] = {}
+            for point in self.bought(only):
+                chosen[point.backend, settings_of(point.parameters)] = None
+                if len(chosen) == len(used):
+                    break
+            used = chosen
+        names = {name for name, _ in used}
+        return {
+            name: [settings for backend, settings in used if backend == name]
+            for name in self.manifest.backends
+            if name in names
+        }
 
     def composites(
         self,

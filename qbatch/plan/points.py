@@ -9,11 +9,13 @@ same points in the same order. Their memory does not grow with the number of poi
 
 from __future__ import annotations
 
+import copy as copying
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from itertools import islice
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from qbatch.bases import SETTING_NAMES, Setting, is_reference
 from qbatch.manifest.accuracy import AdaptiveShots
@@ -79,6 +81,20 @@ class Points:
         self.recalled: Mapping[tuple[tuple[str, str, SettingValues], int], float] = {}
         self.wanted: Mapping[str, AdaptiveShots | AgedShots] = {}
         self._variants: dict[int, Variants] = {}
+        self._alone = ""
+
+    def alone(self, backend: str) -> Self:
+        """Return a plan that buys what one backend needs, though others need the same, too.
+
+        Its sums are right for that backend.
+        """
+        found = copying.copy(self)
+        found._alone = backend
+        found.shared = {}
+        if self.shared:
+            places = Counter(point.id for point in found.points())
+            found.shared = {id_: n for id_, n in self.shared.items() if places[id_] > 1}
+        return found
 
     @cached_property
     def num_points(self) -> int:
@@ -160,7 +176,10 @@ class Points:
 
     def rows(self) -> Iterator[tuple[Layout, Index]]:
         """Yield layout and index of every point, in run order, once for each of its settings."""
-        return in_settings(self._places()) if self.has_bases else self._places()
+        places = self._places()
+        if self._alone:
+            places = (each for each in places if each[0].backend == self._alone)
+        return in_settings(places) if self.has_bases else places
 
     def _rows_of(self, grid: Grid) -> Iterator[tuple[Layout, Index]]:
         rows = grid.rows(self._tables(grid))
@@ -260,12 +279,13 @@ class Points:
         """Yield id and name of every point (of one sweep), in run order; faster than `points`."""
         return ids_and_names(self._rows_of(grid) if grid else self.rows())
 
-    def identities(self) -> Iterator[Identity] | None:
-        """Yield what tells each point from a former one, in run order; faster than `points`.
+    @property
+    def identities(self) -> Callable[[], Iterator[Identity]] | None:
+        """Yields what tells each point from a former one, in run order; faster than `points`.
 
         None where places share a content, or shots are decided on: `points` alone tells them.
         """
-        return None if self.shared or self.wanted else identities(self.rows())
+        return None if self.shared or self.wanted else lambda: identities(self.rows())
 
     def pins(self, grid: Grid | None = None) -> Iterator[tuple[str, str, int]]:
         """Yield id, name and shots of every point (of one sweep), in run order, as written."""
@@ -276,7 +296,7 @@ class Points:
         source = self.sources[point.circuit]
         values = dict(point.parameters)
         given = sorted(source.arguments & values.keys())
-        circuit = source.circuit({name: values[name] for name in given})
+        circuit = self.factory.whole(source.circuit({name: values[name] for name in given}))
         if self.factory.measurements is not None and not is_reference(point.name):
             seed = self.factory.settings[point.setting].seed
             circuit = self.factory.measurements.program(circuit, Setting.of(values), seed)

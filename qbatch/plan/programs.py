@@ -27,9 +27,10 @@ def check_programs(plan: Plan, mistakes: Mistakes) -> None:
             continue
         if not program.facts.measured_bits:
             why = "; ".join(program.facts.remarks)
-            said = f" that is kept: {why}" if why else "; add a measurement"
-            said = f"circuit {program.name!r} measures nothing{said}"
-            mistakes.add(("circuits", program.name), said)
+            more = f" that is kept: {why}" if why else "; add a measurement"
+            mistakes.add(
+                ("circuits", program.name), f"circuit {program.name!r} measures nothing{more}"
+            )
         registers = tuple((r.name, r.num_bits) for r in program.facts.registers)
         seen.setdefault(registers, program)
     for name, own in plan.manifest.analysis.own.items():
@@ -105,4 +106,4 @@ def _check_target(target: Iterable[str], registers: Registers) -> None:
 
     outcomes = [tuple(parse_bits(bits, registers).items()) for bits in target]
     if len(set(outcomes)) < len(outcomes):
-        raise ValueError("a bitstring stands twice")
+        raise ValueError("a bitstring stands twice; write each once")

@@ -37,7 +37,10 @@ def check_reference(plan: Points, mistakes: Mistakes) -> None:
     source = plan.sources.get(reference.circuit)
     if source is None:
         near = did_you_mean(reference.circuit, plan.sources)
-        mistakes.add((*_LOC, "circuit"), f"there is no circuit {reference.circuit!r}{near}")
+        mistakes.add(
+            (*_LOC, "circuit"),
+            f"there is no circuit {reference.circuit!r} ({listed(plan.sources)}){near}",
+        )
         return
     missing = source.parameters - source.defaults.keys()
     if missing:

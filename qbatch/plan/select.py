@@ -237,7 +237,7 @@ class _Parser:
             self._fail("an expression is missing; write for example backend=noisy", 0)
         found = self._either()
         if self._next.kind != "end":
-            self._fail("'and' or 'or' is missing here", self._next.column)
+            self._fail("'and' or 'or' is missing here; write one of them", self._next.column)
         return found
 
     def _either(self) -> Predicate:
@@ -268,7 +268,7 @@ class _Parser:
     def _single(self) -> Predicate:
         self._depth += 1
         if self._depth > _DEEPEST:
-            self._fail("nested too deep", self._next.column)
+            self._fail("nested too deep; take parentheses away", self._next.column)
         try:
             if self._take("word", "not"):
                 inner = self._single()
@@ -276,7 +276,7 @@ class _Parser:
             if opened := self._take("sign", "("):
                 inner = self._either()
                 if not self._take("sign", ")"):
-                    self._fail("this '(' is never closed", opened.column)
+                    self._fail("this '(' is never closed; write ')'", opened.column)
                 return inner
             return self._comparison()
         finally:
@@ -286,7 +286,7 @@ class _Parser:
         column = self._next.column
         left = self._take("word") or self._take("quoted")
         if left is None or (left.kind == "word" and left.text in ("and", "or")):
-            self._fail("a comparison or a word is missing here", column)
+            self._fail("a comparison or a word is missing here; write one, as theta=0", column)
         if self._take("word", "in"):
             return self._among(left)
         sign = self._take("op")
@@ -295,7 +295,7 @@ class _Parser:
             return self._note("", left.text, holds, left)
         right = self._take("word") or self._take("quoted")
         if right is None:
-            self._fail(f"a value is missing after {sign.text!r}", self._next.column)
+            self._fail(f"a value is missing after {sign.text!r}; write one", self._next.column)
         self._check_name(left)
         near = right.text if sign.text in ("=", "==", "~") else ""
         holds = self._compare(left.text, sign, right)
@@ -340,7 +340,7 @@ class _Parser:
             if not self._take("sign", ","):
                 break
         if not found or not self._take("sign", ")"):
-            self._fail("a value, or ')', is missing here", self._next.column)
+            self._fail("a value, or ')', is missing here; write it", self._next.column)
         return self._note(left.text, "", lambda point: any(one(point) for one in found), left)
 
     def value_of(self, point: SweepPoint, name: str) -> Value | None:
@@ -367,9 +367,9 @@ class _Parser:
                 part.column,
             )
         if not part.name:
-            self._fail(f"no point's name holds {part.value!r}, no id begins with it", part.column)
+            self._fail(f"no name has {part.value!r}, no id begins so; try axis=value", part.column)
         near = did_you_mean(part.value, values)
-        told = near or (f"; there are {listed(values)}" if values else "")
+        told = near or (f"; there are {listed(values)}" if values else "; none has that axis")
         self._fail(f"no point has {part.text}{told}", part.column)
 
     def _check_name(self, name: _Token) -> None:
@@ -411,7 +411,7 @@ class _Parser:
     def _matching(self, name: str, sign: _Token, right: _Token) -> Predicate:
         """Compare a value's text with a pattern."""
         if self._is_exact:
-            self._fail("what is dropped or cancelled is named exactly", right.column)
+            self._fail("what is dropped or cancelled is named exactly; use = or in", right.column)
         fits, wanted = re.compile(translate(right.text)).match, sign.text != "!="
         of = self.value_of
         return lambda point: (

@@ -97,16 +97,17 @@ def check_setting_axes(each: Draft, manifest: Manifest, mistakes: Mistakes) -> N
             continue
         if axis.backend not in manifest.backends:
             near = did_you_mean(axis.backend, manifest.backends)
-            said = f"{name!r}: there is no backend {axis.backend!r} ({listed(manifest.backends)})"
-            mistakes.add(loc, said + near)
+            there = f"there is no backend {axis.backend!r} ({listed(manifest.backends)})"
+            mistakes.add(loc, f"{name!r}: {there}{near}")
         elif axis.backend not in used:
-            said = f"{name!r}: no point of this sweep is of backend {axis.backend!r}"
-            mistakes.add(loc, f"{said} ({listed(sorted(used))})")
+            unused = f"no point of this sweep is of backend {axis.backend!r}"
+            mistakes.add(loc, f"{name!r}: {unused} ({listed(sorted(used))})")
     for number, point in each.included:
         for name in point:
             if not concerns(name, str(point["backend"])):
-                said = f"include: {name!r} is no setting of this point's backend"
-                mistakes.add((*each.loc, "include", number, name), f"{said} {point['backend']!r}")
+                backend = str(point["backend"])
+                told = f"include: {name!r} is no setting of this point's backend {backend!r}"
+                mistakes.add((*each.loc, "include", number, name), f"{told}; take it out")
 
 
 def _named(each: Draft) -> Iterator[tuple[str, Loc]]:
@@ -225,7 +226,10 @@ class _Judge:
             self.mistakes.add(loc, f"{name}: {problem} ({told}){mend}")
         for loc, number in told_at.items():
             if number > _MOST_AT_ONE_PLACE:
-                self.mistakes.add(loc, f"{number - _MOST_AT_ONE_PLACE} more values are wrong here")
+                self.mistakes.add(
+                    loc,
+                    f"{number - _MOST_AT_ONE_PLACE} more values are wrong here; mend these first",
+                )
 
 
 def _path(name: str) -> Path:

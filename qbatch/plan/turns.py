@@ -24,10 +24,10 @@ from qbatch.bases import SETTING_NAMES, is_reference, point_of
 from qbatch.manifest.models import Value
 from qbatch.plan.geometry.draw import Shuffle, rank
 from qbatch.plan.identity import SweepPoint
-from qbatch.result.correlation import Column, columns_of, worst_of
 
 if TYPE_CHECKING:
     from qbatch.plan.points import Only, Points
+    from qbatch.result.correlation import Column
 
 #: Points that are mixed together; more are mixed in parts.
 MOST_AT_ONCE = 50_000
@@ -113,6 +113,8 @@ def _mixed(plan: Points, backend: str) -> Iterator[SweepPoint]:
 
 def mix(units: Sequence[Unit], seed: int) -> list[Unit]:
     """Return points in an order that goes along with none of their axes."""
+    from qbatch.result.correlation import worst_of
+
     columns = _columns([unit[0] for unit in units])
     best, least = list(range(len(units))), math.inf
     for draw in range(max(1, min(DRAWS, MOST_DRAWN // max(1, len(units))))):
@@ -151,6 +153,8 @@ def turns_facts(plan: Points) -> dict[str, Mapping[str, Mapping[str, float]]]:
 
 def correlations(points: Sequence[SweepPoint]) -> dict[str, float]:
     """Return axis -> its largest correlation with the turn of these points, without sign."""
+    from qbatch.result.correlation import worst_of
+
     order = range(len(points))
     return {name: worst_of(order, own) for name, own in _by_axis(points).items() if own}
 
@@ -160,6 +164,8 @@ def _columns(points: Sequence[SweepPoint]) -> list[Column]:
 
 
 def _by_axis(points: Sequence[SweepPoint]) -> Mapping[str, list[Column]]:
+    from qbatch.result.correlation import columns_of
+
     axes: dict[str, list[Value]] = {}
     for point in points:
         own = {name: value for name, value in point.parameters if name not in SETTING_NAMES}

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from pydantic import BaseModel
 
-    from qbatch.manifest.models import Backend
+    from qbatch.manifest.models import Backend, Manifest
     from qbatch.manifest.paths import SettingValues
 
 #: Ours, each with the package that holds its `ROOM`.
@@ -46,6 +46,11 @@ EMBEDDED = "local"
 
 #: Where third parties announce theirs: ``name = "module:open_driver"``, or the module alone.
 ENTRY_POINTS = "qbatch.providers"
+
+
+def provider_names() -> list[str]:
+    """Return the names of all providers, ours first; nothing of theirs is loaded."""
+    return [*BUILT_IN, *(name for name in _all_announced() if name not in BUILT_IN)]
 
 
 def room_of(provider: str) -> Room:
@@ -66,6 +71,16 @@ def room_of(provider: str) -> Room:
 def is_local(provider: str) -> bool:
     """Whether it says that it is, see `Room`; one that cannot be asked counts as a cloud."""
     return room_if_known(provider).is_local
+
+
+def calibration_age_s(manifest: Manifest, backend: str) -> float | None:
+    """How old a calibration of readout may be when a job on a backend runs; None: any age.
+
+    What is computed here does not drift: its noise is what the manifest says.
+    """
+    asked, readout = manifest.backends.get(backend), manifest.analysis.mitigation.readout
+    is_computed = asked is not None and is_local(asked.provider)
+    return None if readout is None or is_computed else readout.every_s
 
 
 def is_here(backend: Backend) -> bool:
@@ -128,7 +143,8 @@ def open_driver(
         rule = CredentialRule(
             changed.provider, _vendor(changed.provider), around.permission, around.environ
         )
-        rule.check_pointer(changed.credentials)
+        if (pointer := rule.pointer_of(changed)) != changed.credentials:
+            changed = changed.model_copy(update={"credentials": pointer})
         driver: Driver = opening(changed, name=name, surroundings=replace(around, rule=rule))
         _check_is_local(changed.provider, driver)
         rule.source = _source(driver)
@@ -161,7 +177,9 @@ def _changed(backend: Backend, settings: SettingValues, name: str) -> Backend:
         return backend.with_settings(settings)
     except ValidationError as error:  # those of a point bought before the manifest was changed
         told = ", ".join(".".join(path) for path, _ in settings)
-        raise Refused(f"{name}: the backend cannot be set to a point's {told} any more") from error
+        raise Refused(
+            f"{name}: the backend cannot be set to a point's {told} any more; plan again"
+        ) from error
 
 
 def _vendor(provider: str) -> Vendor:
@@ -259,4 +277,7 @@ def loaded(provider: str, value: str) -> Any:
         found = import_module(module)
         return getattr(found, attribute) if attribute else found
     except (ImportError, AttributeError) as error:
-        raise Refused(f"{provider}: its driver {value} cannot be loaded: {error}") from error
+        raise Refused(
+            f"{provider}: its driver {value} cannot be loaded: {error}; mend or reinstall its "
+            "package"
+        ) from error

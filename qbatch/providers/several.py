@@ -47,6 +47,7 @@ _FREE = frozenset(
         "tier",
         "online",
         "queue_depth",
+        "queue_s",
         "state",
         "next_window_at",
         "cap",

@@ -18,7 +18,8 @@ class Price:
     each job only when it is prepared (`Prepared.quotes`): still before anything is spent.
 
     Attributes:
-        certainty: Whether the bill will be that, about that, or at most that.
+        certainty: Whether the bill will be that, about that, or at most that; "unknown": its
+            provider tells no price, which is never taken for free.
     """
 
     unit: str = ""
@@ -28,13 +29,31 @@ class Price:
     minimum: float = 0.0
     source: str = "free"
     quoted: bool = False
-    certainty: Literal["exact", "about", "at most"] = "exact"
+    certainty: Literal["exact", "about", "at most", "unknown"] = "exact"
+
+    @classmethod
+    def untold(cls, unit: str, source: str) -> Price:
+        """Return the price of a target whose provider should tell one, and does not.
+
+        Args:
+            unit: What it bills in.
+            source: What does not tell it.
+        """
+        return cls(unit=unit, source=source, certainty="unknown")
+
+    @property
+    def is_told(self) -> bool:
+        """Its provider tells it, now or as a quote for each job."""
+        return self.certainty != "unknown"
 
     @property
     def is_free(self) -> bool:
-        return not (
-            self.quoted or self.per_job or self.per_shot or self.per_composite or self.minimum
-        )
+        return self.is_told and not (self.quoted or self.is_formula)
+
+    @property
+    def is_formula(self) -> bool:
+        """What a job costs can be computed from it."""
+        return bool(self.per_job or self.per_shot or self.per_composite or self.minimum)
 
     def of_job(self, shots: int) -> float:
         """Price of one job of `shots` in `unit`."""
@@ -127,6 +146,8 @@ class Target:
         keeps: Whether something is kept there for a composite job (a session, a lane, objects, a
             bill that comes last) until `Driver.release`; where not, it is over with its last job.
         state: The provider's word where it takes no jobs: "reserved", "paused". "": offline.
+        queue_depth: Jobs that wait there, where its cloud tells.
+        queue_s: How long a job waits there, by its cloud's word, seconds; None: it does not tell.
         next_window_at: UTC instant (ISO 8601) when an offline QPU next takes jobs.
         pack_by: "circuit" when a composite job may hold (or profits from) one circuit text only.
         seconds_per_job: What a job takes beside its shots, for the plan's estimate; None: unknown.
@@ -157,6 +178,7 @@ class Target:
     online: bool = True
     state: str = ""
     queue_depth: int | None = None
+    queue_s: float | None = None
     next_window_at: str | None = None
     pack_by: Literal["any", "circuit"] = "any"
     seconds_per_job: float | None = None

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from qbatch.report.overview import Share
 
 if TYPE_CHECKING:
-    from qbatch.manifest.models import Backend
+    from qbatch.manifest.models import Backend, Manifest
 
 _LONGEST_FACT = 160
 _MOST_FACTS = 24
@@ -55,6 +55,12 @@ def backend_facts(
         tuple(_told({"num_qubits": said.get("num_qubits"), **dict(facts)})),
         share,
     )
+
+
+def decided(manifest: Manifest, name: str) -> dict[str, str]:
+    """Say what a backend could have been, where it is one of several."""
+    told = [str(each) for each in manifest.decisions if each.backend == name]
+    return {"decided": told[0]} if told else {}
 
 
 def _told(values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

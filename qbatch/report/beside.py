@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from qbatch.notation import listed
-from qbatch.report.numbers import amount, count_of
+from qbatch.notation import amount, listed
+from qbatch.report.numbers import count_of
 from qbatch.snapshot.doubles import Double, total_beside
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from qbatch.notation import whole
-from qbatch.snapshot.machine_columns import HasCalibrations
+from qbatch.notation import is_number, whole
+from qbatch.snapshot.machine_columns import HasCalibrations, MachineColumns
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -28,8 +28,13 @@ NOTE = (
 _MOST = 6
 
 
-def calibration_table(run: Any) -> list[Sequence[str]]:
-    """Return a row for each calibration, as `HEADS` names its cells; none where none is known."""
+def calibration_table(run: Any, *, is_page: bool = False) -> list[Sequence[str]]:
+    """Return a row for each calibration, as `HEADS` names its cells; none where none is known.
+
+    Args:
+        run: Whose.
+        is_page: Instants are marked, so that a page shows them in its reader's zone.
+    """
     if not isinstance(run, HasCalibrations):
         return []
     known = run.calibrations
@@ -37,7 +42,9 @@ def calibration_table(run: Any) -> list[Sequence[str]]:
         (
             one.backend,
             one.digest,
-            _span(one.first_at, one.last_at),
+            _marked_span(one.first_at, one.last_at)
+            if is_page
+            else _span(one.first_at, one.last_at),
             whole(one.jobs),
             whole(one.unsure),
             _medians(known.values(one.digest)),
@@ -46,9 +53,34 @@ def calibration_table(run: Any) -> list[Sequence[str]]:
     ]
 
 
+class MachineCells:
+    """Numbers of points' machines, as the results table shows them.
+
+    Args:
+        run: Whose; `report: {columns: …}` of its manifest names them.
+
+    Attributes:
+        names: Those that there are; none where no calibration is known.
+    """
+
+    def __init__(self, run: Any) -> None:
+        self._machines = MachineColumns(run)
+        asked = run.manifest.report.columns
+        self.names: tuple[str, ...] = tuple(n for n in asked if n in self._machines.names)
+
+    def of(self, point: Any) -> list[tuple[str, float | None]]:
+        """Return each in the unit that machines are told in, and as it is; "" where not known."""
+        return [self._cell(name, self._machines.value(point, name)) for name in self.names]
+
+    def _cell(self, name: str, value: Any) -> tuple[str, float | None]:
+        if not is_number(value):  # the digest of a calibration
+            return str(value or ""), None
+        return _in_unit(value, self._machines.unit(name)), value
+
+
 def on_a_page(run: Any) -> dict[str, Any]:
     """Return what the page's template asks for."""
-    rows = calibration_table(run)
+    rows = calibration_table(run, is_page=True)
     return {"calibrations": rows, "calibration_heads": HEADS, "calibrations_note": NOTE}
 
 
@@ -59,6 +91,18 @@ def _span(first: datetime | None, last: datetime | None) -> str:
     if start == end:
         return f"{start} UTC"
     return f"{start} to {end[11:] if start[:10] == end[:10] else end} UTC"
+
+
+def _marked_span(first: datetime | None, last: datetime | None) -> str:
+    from markupsafe import Markup
+
+    if first is None or last is None:
+        return _span(first, last)
+    ends = [
+        f'<time datetime="{at.isoformat()}">{at:%Y-%m-%d %H:%M} UTC</time>' for at in (first, last)
+    ]
+    is_one = f"{first:%Y-%m-%d %H:%M}" == f"{last:%Y-%m-%d %H:%M}"
+    return Markup(ends[0] if is_one else " to ".join(ends))
 
 
 def _in_unit(value: float, unit: str) -> str:

@@ -19,25 +19,21 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from qbatch.instants import moment
 from qbatch.job import JobState
 from qbatch.manifest.bare import command_of, is_circuit
 from qbatch.manifest.paths import put, setting_axis
-from qbatch.notation import duration, listed, whole
-from qbatch.plan.pinning.revision import Revision
+from qbatch.notation import amount, duration, listed, whole
+from qbatch.plan.pinning.revision import noted_revision
 from qbatch.providers import is_local
 from qbatch.report.across import AcrossRow, derived_rows, formulas, theory_rows
 from qbatch.report.agreement import Verdict as AgreementVerdict
-from qbatch.report.backend_facts import BackendFacts, backend_facts
+from qbatch.report.backend_facts import BackendFacts, backend_facts, decided
 from qbatch.report.costs import Costs
 from qbatch.report.drift import HasReferences
 from qbatch.report.fits import FitTable, fit_tables
 from qbatch.report.judging import CheckResult, Judgement
-from qbatch.report.numbers import (
-    amount,
-    count_of,
-    emulated,
-    percent,
-)
+from qbatch.report.numbers import count_of, emulated, percent
 from qbatch.report.overview import Extreme, Failure, Overview
 from qbatch.report.own_sections import Section, own_sections
 from qbatch.report.precision import precision_sections
@@ -168,10 +164,10 @@ class Content:
         return [f"{backend}: {text} ({count_of(n, 'point')})" for (backend, text), n in told]
 
     @property
-    def begun(self) -> str:
-        """When the run was begun: ``begun on 2026-11-29 at 09:01 UTC``; "" where nobody knows."""
+    def begun_at(self) -> datetime | None:
+        """When the run was begun, UTC; None where nobody knows."""
         at = self.run.meta.get("created_at")
-        return f"begun on {datetime.fromisoformat(at):%Y-%m-%d at %H:%M} UTC" if at else ""
+        return moment(at) if at else None
 
     @cached_property
     def circuits(self) -> list[tuple[str, str]]:
@@ -220,7 +216,7 @@ class Content:
             backend_facts(
                 name,
                 backend,
-                self._settings(name, backend),
+                {**self._settings(name, backend), **decided(self.manifest, name)},
                 self.run.targets.get(name),
                 shares[name],
             )
@@ -391,8 +387,8 @@ class Content:
     @property
     def revision(self) -> str:
         """The manifest's git commit and branch when it was last run; "" where git knew none."""
-        noted = self.run.meta.get("revision", "")
-        return str(Revision(**json.loads(noted))) if noted else ""
+        revision = noted_revision(self.run.meta.get("revision", ""))
+        return str(revision) if revision else ""
 
     @property
     def seeds(self) -> str:

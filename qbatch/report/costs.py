@@ -7,14 +7,15 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from qbatch.notation import whole
+from qbatch.notation import amount, at_most, whole
 from qbatch.plan.pricing.limits import taken
 from qbatch.report.beside import notes_beside
-from qbatch.report.numbers import amount, at_most, emulated_of
+from qbatch.report.numbers import emulated_of
 from qbatch.report.overview import Overview
 from qbatch.report.rows import Run
 from qbatch.snapshot import Total, total_up
 from qbatch.snapshot.doubles import Double
+from qbatch.snapshot.ledger import UNTOLD
 
 if TYPE_CHECKING:
     from qbatch.snapshot import Purchase
@@ -95,7 +96,7 @@ class Costs:
             if total.sources:
                 notes.append(f"{backend}: {'; '.join(total.sources)}.")
         for limit, used in taken(self.run.meta.get("limits"), self.purchases, self.doubles):
-            of = f"{at_most(used, limit.unit)} of {amount(limit.amount, limit.unit)}"
+            of = f"{at_most(used, limit.unit)} of {limit.told}"
             mark = emulated_of(targets, limit.backend)
             notes.append(f"{limit.said_by}{mark}: {of} taken.")
         beside = notes_beside(self.doubles)
@@ -103,6 +104,10 @@ class Costs:
 
 
 def _cost_row(name: str, unit: str, total: Total) -> tuple[str, ...]:
-    due = at_most(total.outstanding, unit)
+    if total.untold == total.jobs:
+        return (name, whole(total.jobs), *[UNTOLD] * (len(COST_HEADS) - 2))
+    more = f", {whole(total.untold)} {UNTOLD}" if total.untold else ""
+    quoted = amount(total.quoted, unit) + more
+    due = at_most(total.outstanding, unit) + more
     ended = (amount(figure, unit) for figure in (total.billed, total.refunded, total.spent))
-    return (name, whole(total.jobs), amount(total.quoted, unit), due, *ended)
+    return (name, whole(total.jobs), quoted, due, *ended)

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from qbatch.curves import CurveError
 from qbatch.report.canvas import INK, Canvas
 from qbatch.report.numbers import percent
 from qbatch.report.scales import Palette
@@ -68,7 +69,11 @@ def draw_curves(canvas: Canvas, axes: Axes, curves: Sequence[Drawn], palette: Pa
         low, high = min(drawn.fitted.x), max(drawn.fitted.x)
         spaced: Any = np.geomspace if plot.xscale == "log" and low > 0 else np.linspace
         x = spaced(low, high, _PLACES)
-        y, (least, most) = solution.at(x), solution.band(x)
+        try:
+            y, (least, most) = solution.at(x), solution.band(x)
+        except CurveError as error:  # a package's, which has no value between the points
+            canvas.caption.append(f"The curve of {drawn.fitted.name} is not drawn: {error}.")
+            continue
         color: Any = INK
         if len(drawn.colors) == 1:
             color = palette.color(next(iter(drawn.colors)))

@@ -72,7 +72,8 @@ def drawing(found: Drifting) -> str:
         parts.append(f'<path d="M{place} {y(one.low):.1f}V{y(one.high):.1f}" stroke="#2c7fb8"/>')
         parts.append(f'<circle cx="{place}" cy="{y(one.value):.1f}" r="3" fill="#2c7fb8"/>')
     start, end = (
-        one.strftime("%Y-%m-%d %H:%M:%S UTC") for one in (found.times[0], found.times[-1])
+        f'<tspan data-utc="{one.isoformat()}">{one:%Y-%m-%d %H:%M:%S} UTC</tspan>'
+        for one in (found.times[0], found.times[-1])
     )
     parts += [
         _text(WIDTH, TOP - 10, f"{escape(found.backend)}: share of {escape(found.outcome)}", "end"),

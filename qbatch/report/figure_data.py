@@ -1,7 +1,8 @@
 """What a figure draws, as CSV: a row for each point, or for each bar of outcomes.
 
-Rules: the numbers behind the picture, unrounded, under the names of the manifest; texts cannot be
-taken for formulas by a spreadsheet.
+Rules: the numbers behind the picture, unrounded, under the names of the manifest (an axis of shots
+is ``shots_asked``: ``shots`` is what was measured); texts cannot be taken for formulas by a
+spreadsheet.
 """
 
 from __future__ import annotations
@@ -30,7 +31,8 @@ def _marks(series: Series) -> Iterator[Sequence[Any]]:
     axes += [("y", plot.y)] if plot.y != number else []
     shown = [(key, name) for key, name in axes if name is not None and name != number]
     errors = [number, f"{number}_se", f"{number}_low", f"{number}_high"] if number else []
-    yield ["point", *(name for _, name in shown), *errors, "shots"]
+    columns = ("shots_asked" if name == "shots" else name for _, name in shown)
+    yield ["point", *columns, *errors, "shots"]
     for mark in series.marks:
         found = mark.estimate
         told = (found.value, found.se, found.low, found.high) if found else (None,) * 4

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
+from qbatch.arguments import PATH, takes
 from qbatch.errors import SelectionError
 from qbatch.fragments import note
 from qbatch.notation import visible
@@ -59,6 +60,7 @@ class Figure:
         """An address that holds the data itself; "" for none."""
         return f"data:text/csv;charset=utf-8,{quote(self.csv, safe='')}" if self.csv else ""
 
+    @takes(path=PATH)
     def save(self, path: str | Path) -> Path:
         """Write the picture as SVG, over what is there; return the path.
 
@@ -70,7 +72,10 @@ class Figure:
         if self.note:
             raise SelectionError(f"{path}: there is no picture: {self.note}")
         if path.suffix.lower() != ".svg":
-            raise SelectionError(f"{path}: the picture is SVG; write {path.with_suffix('.svg')}")
+            raise SelectionError(
+                f"{path}: the picture is SVG; write {path.with_suffix('.svg')}, or for a paper use "
+                "`qbatch figure`, which writes PDF and PNG"
+            )
         write_pieces(path, [self.svg])
         return path
 

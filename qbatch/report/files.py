@@ -7,6 +7,7 @@ replaced: it is written through, once all is there.
 from __future__ import annotations
 
 import errno
+import json
 import os
 import shutil
 import stat
@@ -15,13 +16,22 @@ import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from qbatch.drafts import draft_beside
 from qbatch.errors import UnwritableError
 
 #: What the disk has no room for.
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+
+def json_file(value: Any) -> bytes:
+    """Return what a file of JSON holds that people read, too.
+
+    Raises:
+        ValueError: A number in it is not finite.
+    """
+    return (json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n").encode()
 
 
 @contextmanager

@@ -21,7 +21,7 @@ from typing import IO, TYPE_CHECKING, Any
 from qbatch.job import JobState
 from qbatch.notation import is_number, whole
 from qbatch.report.across import HEADS, THEORY_HEADS
-from qbatch.report.calibrations import calibration_table, on_a_page
+from qbatch.report.calibrations import MachineCells, calibration_table, on_a_page
 from qbatch.report.content import (
     FOLDED_FROM,
     MANY_POINTS,
@@ -68,10 +68,14 @@ class HtmlRows:
     Args:
         columns: Of the table.
         floors: To be told beside distances.
+        machines: Numbers of machines that stand beside the axes.
     """
 
-    def __init__(self, columns: Columns, floors: Floors) -> None:
+    def __init__(
+        self, columns: Columns, floors: Floors, machines: MachineCells | None = None
+    ) -> None:
         self.columns = columns
+        self.machines = machines if machines is not None and machines.names else None
         self.number = 0
         #: Axes and parameters that hold numbers: their heads stand to the right.
         self.numeric: set[str] = set()
@@ -85,7 +89,7 @@ class HtmlRows:
 
     def add_all(self, points: Sequence[Point]) -> None:
         """Take in points."""
-        if isinstance(points, Page) and self.number:
+        if isinstance(points, Page) and self.number and self.machines is None:
             self._add_page(points)
             return
         for point in points:
@@ -141,6 +145,8 @@ class HtmlRows:
             self.numeric = {n for n, v in zip(names, values, strict=True) if is_number(v)}
         if not cells:
             cells = [f"<td>{escape(point.name)}</td>"]
+        if self.machines is not None:
+            cells += [_machine_cell(*each) for each in self.machines.of(point)]
         job, estimates = point.job, point.estimates
         if job.state is JobState.COMPLETED:
             cells.append("<td>completed</td>")
@@ -204,6 +210,11 @@ class HtmlRows:
         self._spool.close()
 
 
+def _machine_cell(text: str, value: float | None) -> str:
+    exact = "" if value is None else f' data-v="{value!r}"'
+    return f'<td class="n"{exact}>{escape(text)}</td>'
+
+
 def html_pieces(content: Content, rows: HtmlRows) -> Iterator[str]:
     """The page, in pieces.
 
@@ -214,7 +225,6 @@ def html_pieces(content: Content, rows: HtmlRows) -> Iterator[str]:
     from markupsafe import Markup
 
     style, script = inlined("page.css"), inlined("page.js")
-    axes = content.columns.varied or ["point"]
     return _template().generate(
         content=content,
         style=style.markup,
@@ -248,12 +258,22 @@ def html_pieces(content: Content, rows: HtmlRows) -> Iterator[str]:
         count_of=count_of,
         many=content.overview.points > MANY_POINTS,
         folded=rows.number >= FOLDED_FROM,
-        axes=[(content.columns.head(name), name in rows.numeric) for name in axes],
+        axes=_heads(content, rows),
         rows=rows.chunks(),
         reading=how_to_read(content),
         functions=functions_of(content.run),
         sources=read_sources(content.run.meta),
     )
+
+
+def _heads(content: Content, rows: HtmlRows) -> list[tuple[str, bool]]:
+    """What stands above what tells points apart, and whether it is of numbers."""
+    axes = content.columns.varied or ["point"]
+    machines = rows.machines.names if rows.machines else ()
+    return [
+        *((content.columns.head(name), name in rows.numeric) for name in axes),
+        *((name, True) for name in machines),
+    ]
 
 
 @cache

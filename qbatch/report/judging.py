@@ -68,6 +68,7 @@ class CheckResult:
         where: Of which points.
         meant: The same, given which values the axes have.
         is_across: Whether it is about a number across points.
+        maker: What makes its number at a point: an own analysis, or the number itself.
         theory: What `expected` stands for in it; None where it names no such thing.
         vars: Numbers that it may name.
         numbers: Verdict -> how many points.
@@ -78,6 +79,7 @@ class CheckResult:
     where: Where
     meant: Narrowed
     is_across: bool = False
+    maker: str = ""
     theory: Theory | None = None
     vars: Mapping[str, float] = field(default_factory=dict)
     numbers: Counter[Verdict] = field(default_factory=Counter)
@@ -118,8 +120,15 @@ class CheckResult:
                 self._judge(check, point.id, point.name, None, self.theory.silence)
                 return
             check = self._at(expected)
-        reason = "" if estimate else _not_measured(point)
+        reason = "" if estimate else self._why_none(point)
         self._judge(check, point.id, point.name, estimate, reason)
+
+    def _why_none(self, point: Point) -> str:
+        """Why a point has no such number."""
+        if point.job.state is JobState.COMPLETED:
+            return point.undecided.get(self.maker) or f"has no {self.check.name}"
+        told = f"not measured: {point.job.state}{f': {point.job.error}' if point.job.error else ''}"
+        return f"{told}; {told_missing(point.missing)}" if point.used and point.missing else told
 
     @property
     def needs_fits(self) -> bool:
@@ -143,17 +152,16 @@ class CheckResult:
         """Judge at a point: its interval is wider by what theory may be off."""
         estimate = point.estimates.get(self.check.name)
         if told.value is None or estimate is None:
-            waits = f"not measured: {point.reason}" if point.reason else "not analysed"
-            reason = told.reason if told.value is None else waits
+            why = point.why_without(self.check.name, analysis)
+            reason = told.reason if told.value is None else why
             self._judge(self.check, point.id, point.name, None, reason)
             return
         half = NormalDist().inv_cdf((1 + analysis.intervals.level) / 2) * told.se
         low, check, high = (self._at(told.value + side) for side in (-half, 0.0, half))
         ends = zip(low.conditions, high.conditions, strict=True)
         off = max(abs(last - first) / 2 for (_, first), (_, last) in ends)
-        settings = point.settings_of(check.name, analysis).values()
-        is_fitted = not told.shots.isdisjoint(settings)
-        wide = widened(estimate, off, is_dependent=is_fitted)
+        is_dependent = not told.shots.isdisjoint(point.shared_by(check.name, analysis))
+        wide = widened(estimate, off, is_dependent=is_dependent)
         self._judge(check, point.id, point.name, wide, "")
 
     def _at(self, expected: float) -> Check:
@@ -187,7 +195,8 @@ def widened(estimate: Estimate, off: float, *, is_dependent: bool) -> Estimate:
     Args:
         estimate: What was measured.
         off: How far the other may be off.
-        is_dependent: Whether both are of the same shots: then the worst is taken.
+        is_dependent: Whether both are of the same shots, or forms of a twirled circuit: then the
+            worst is taken.
     """
     value, (least, most) = estimate.value, estimate.judged
 
@@ -204,13 +213,6 @@ def widened(estimate: Estimate, off: float, *, is_dependent: bool) -> Estimate:
     )
 
 
-def _not_measured(point: Point) -> str:
-    if point.job.state is JobState.COMPLETED:
-        return "; ".join(["not analysed", *point.undecided.values()])
-    told = f"not measured: {point.job.state}{f': {point.job.error}' if point.job.error else ''}"
-    return f"{told}; {told_missing(point.missing)}" if point.used and point.missing else told
-
-
 def open_checks(run: Run) -> list[CheckResult]:
     """Read the manifest's checks; nothing is judged yet.
 
@@ -225,6 +227,7 @@ def open_checks(run: Run) -> list[CheckResult]:
             check.where,
             narrowed(check.where, values),
             _read(run, check).name not in run.manifest.analysis.names,
+            run.manifest.analysis.maker_of(_read(run, check).name),
             _theory(run, check),
             numbers,
         )

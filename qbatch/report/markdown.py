@@ -15,7 +15,7 @@ from qbatch.notation import whole
 from qbatch.report.across import HEADS, THEORY_HEADS
 from qbatch.report.calibrations import HEADS as CALIBRATION_HEADS
 from qbatch.report.calibrations import NOTE as CALIBRATIONS_NOTE
-from qbatch.report.calibrations import calibration_table
+from qbatch.report.calibrations import MachineCells, calibration_table
 from qbatch.report.content import (
     FOLDED_FROM,
     MANY_POINTS,
@@ -123,10 +123,19 @@ class MarkdownRows:
         columns: Of the table.
         floors: To be told beside distances.
         limit: Rows kept; None for all.
+        machines: Numbers of machines that stand beside the axes.
     """
 
-    def __init__(self, columns: Columns, floors: Floors, limit: int | None = MAX_ROWS) -> None:
+    def __init__(
+        self,
+        columns: Columns,
+        floors: Floors,
+        limit: int | None = MAX_ROWS,
+        *,
+        machines: MachineCells | None = None,
+    ) -> None:
         self.columns = columns
+        self.machines = machines
         self.rows: list[list[str]] = []
         self.left_out = 0
         self._floors = floors
@@ -137,7 +146,8 @@ class MarkdownRows:
         """Of the table."""
         numbers = [*map(self.columns.head, self.columns.numbers)] or [OUTCOMES]
         axes = [*map(self.columns.head, self.columns.varied)] or ["point"]
-        return [*map(cell, axes), "state", *map(cell, numbers)]
+        machines = self.machines.names if self.machines else ()
+        return [*map(cell, (*axes, *machines)), "state", *map(cell, numbers)]
 
     def has_room_for(self, rows: int) -> bool:
         """Whether none of so many rows is left out."""
@@ -158,6 +168,8 @@ class MarkdownRows:
         values = axis_values(point, self.columns)
         texts = map(self.columns.text, self.columns.varied, values)
         row = [cell(text) for text in texts] or [cell(point.name)]
+        if self.machines:
+            row += [cell(text) for text, _ in self.machines.of(point)]
         row.append(point.state_in_words)
         estimates = point.estimates
         for name in self.columns.numbers:
@@ -196,8 +208,8 @@ def markdown_lines(content: Content, rows: MarkdownRows, figures: str = "figures
         f"{figure} {what}" for figure, what in content.tiles[1:]
     )
     yield ""
-    if content.begun:
-        yield from (f"The run was {content.begun}.", "")
+    if begun := content.begun_at:
+        yield from (f"The run was begun on {begun:%Y-%m-%d at %H:%M} UTC.", "")
     yield from _checks(content)
     yield from _failures(content)
     yield from _held(content)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from decimal import ROUND_CEILING, Decimal
 from typing import Any
 
 from qbatch.notation import whole
@@ -182,22 +181,6 @@ def full(estimate: Estimate) -> str:
     return text if estimate.floor is None else f"{text}, floor {estimate.floor:.2g}"
 
 
-def amount(cost: float, unit: str) -> str:
-    """Money, credits or QPU time; units are never left out and never added up.
-
-    Money has two digits after the point, or as many as a price below a cent needs, up to six.
-
-    >>> amount(1.5, "usd"), amount(0.075, "usd"), amount(0.1 + 0.2, "usd")
-    ('1.50 USD', '0.075 USD', '0.30 USD')
-    >>> amount(12, "credits"), amount(0.25, "qpu_seconds")
-    ('12 credits', '0.25 QPU seconds')
-    """
-    if unit in {"usd", "eur"}:
-        text = f"{cost:.6f}".rstrip("0")
-        return f"{text.ljust(text.index('.') + 3, '0')} {unit.upper()}"
-    return f"{cost:.6g} {unit.replace('qpu_', 'QPU ').replace('_', ' ')}".strip()
-
-
 def emulated(targets: Mapping[str, Any], unit: str) -> str:
     """Whether what is billed in a unit is no money: " (emulated)", " (in part emulated)" or "".
 
@@ -221,17 +204,6 @@ def _unit_of(target: Mapping[str, Any]) -> str:
 def _emulated(targets: Iterable[Mapping[str, Any]]) -> str:
     said = {bool(each.get("is_emulated")) for each in targets}
     return "" if True not in said else " (in part emulated)" if False in said else " (emulated)"
-
-
-def at_most(cost: float, unit: str) -> str:
-    """`amount` of an upper bound: never less than it is, beyond the noise of its last bits.
-
-    >>> at_most(0.075, "usd"), at_most(0.1 + 0.2, "usd"), at_most(1234567.0, "credits")
-    ('0.08 USD', '0.30 USD', '1.23457e+06 credits')
-    """
-    exact = Decimal(f"{cost:.12g}")
-    digits = 2 if unit in {"usd", "eur"} else 5 - max(exact.adjusted(), -12)
-    return amount(float(exact.quantize(Decimal(1).scaleb(-digits), ROUND_CEILING)), unit)
 
 
 def percent(share: float, digits: int = 1) -> str:

@@ -33,19 +33,20 @@ def draw_one(run: Run, asked: Mapping[str, Any]) -> Figure:
     Raises:
         SelectionError: It is no plot that the manifest could name.
     """
-    series = asked_for(run, asked)
+    series = asked_for(run, asked, "plot()")
     # Ids in a picture are those of the page that it stands on: of two figures they differ.
     number = crc32(json.dumps([str(run.folder), repr(series.plot)]).encode())
     figure = draw(series, run.manifest, number, fits_of(run))
     return replace(figure, slug=figure.slug.replace(f"figure-{number}", "figure"))
 
 
-def asked_for(run: Run, asked: Mapping[str, Any]) -> Series:
+def asked_for(run: Run, asked: Mapping[str, Any], call: str) -> Series:
     """Read what a figure shows.
 
     Args:
         run: Read once.
         asked: Keys of a manifest's plot -> values; None: left out.
+        call: What asks for it, for messages: ``plot()``, or a command.
 
     Raises:
         SelectionError: It is no plot that the manifest could name.
@@ -53,15 +54,15 @@ def asked_for(run: Run, asked: Mapping[str, Any]) -> Series:
     columns = Columns.of(run)
     given = {key: value for key, value in asked.items() if value is not None}
     try:
-        plot = read_plot(given, run.axes, columns.numbers)
+        plot = read_plot(given, run.axes, columns.numbers, call)
     except SourceErrors as error:
         raise SelectionError(str(error)) from error
-    _check_where(run, plot, columns)
+    _check_where(run, plot, columns, call)
     machines = MachineColumns(run)
     return _filled(run, Series(plot, columns, Floors(run.manifest), machines=machines))
 
 
-def _check_where(run: Run, plot: Plot, columns: Columns) -> None:
+def _check_where(run: Run, plot: Plot, columns: Columns, call: str) -> None:
     """See that a figure is about values that its axes have.
 
     Raises:
@@ -73,7 +74,7 @@ def _check_where(run: Run, plot: Plot, columns: Columns) -> None:
         if there is not None and not has_any(there, wanted):
             asked = listed(map(str, choices(wanted)))
             raise SelectionError(
-                f"plot(): where.{name}: no point has {asked}; there are {listed(map(str, there))}"
+                f"{call}: where.{name}: no point has {asked}; there are {listed(map(str, there))}"
             )
 
 

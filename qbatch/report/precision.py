@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from qbatch.notation import whole
-from qbatch.report.numbers import p_cell
+from qbatch.report.numbers import count_of, p_cell
 from qbatch.report.own_sections import Section
+from qbatch.result import chi_squared_p
 
 if TYPE_CHECKING:
     from qbatch.accuracy.standing import Standing
@@ -43,7 +44,8 @@ def _targets(run: Any) -> Iterator[Section]:
         )
         for each in shown
     ]
-    more = f"\n\nand {whole(len(found) - len(shown))} more points" if len(found) > MAX_ROWS else ""
+    left = len(found) - len(shown)
+    more = f"\n\nand {count_of(left, 'more point')}" if left else ""
     head = ("point", "error / target", "shots", "stands")
     said = f"Asked for: {asked}.\n\nPoints: {told}.{_saved(found)}{more}"
     yield Section("Targets", said, head, rows)
@@ -53,11 +55,7 @@ def _saved(found: Sequence[Standing]) -> str:
     from qbatch.accuracy.saving import saving_of
 
     saving = saving_of(found)
-    if saving is None:
-        return ""
-    alike = f"as many at each point, for the same largest error, would be {whole(saving.alike)}"
-    share = f", so {100 * saving.share:.0f} % are saved" if saving.share > 0 else ""
-    return f"\n\nShots: {whole(saving.used)}; {alike}{share}."
+    return "" if saving is None else f"\n\nShots: {saving}."
 
 
 @dataclass(slots=True)
@@ -83,15 +81,24 @@ class _Fits:
         if found.p is not None and (not self.poorest[1] or found.p < self.poorest[0]):
             self.poorest = (found.p, point)
 
+    def p_value(self, *, is_twirled: bool) -> float:
+        """Tell how probable so large a χ² is, or one that is less likely.
+
+        Points that are twirled to the same forms do not err independently: there it is the least p
+        of all points, times their number (Bonferroni), which holds however they depend.
+        """
+        if is_twirled:
+            return min(1.0, self.points * self.poorest[0])
+        return chi_squared_p(self.chi2, self.dof)
+
 
 def _without_noise(run: Any) -> Iterator[Section]:
     zne = run.manifest.analysis.mitigation.zne
     if zne is None:
         return
-    from scipy.stats import chi2
-
     from qbatch.snapshot.extrapolated import extrapolations_of
 
+    is_twirled = run.manifest.analysis.mitigation.twirl is not None
     fits: dict[str, _Fits] = {}
     for point in run:
         for name, found in extrapolations_of(point, run.manifest).items():
@@ -104,7 +111,7 @@ def _without_noise(run: Any) -> Iterator[Section]:
             name,
             whole(each.points),
             f"{each.chi2:.3g} ({each.dof})",
-            p_cell(float(chi2.sf(each.chi2, each.dof))),
+            p_cell(each.p_value(is_twirled=is_twirled)),
             f"{each.poorest[1]} (p = {p_cell(each.poorest[0])})",
         )
         for name, each in fits.items()
@@ -113,7 +120,8 @@ def _without_noise(run: Any) -> Iterator[Section]:
     yield Section(
         "Numbers without noise",
         f"Extrapolated from noise scaled by {scales}, fit {zne.fit}. χ² is of the values at all "
-        "scales about their curves, summed over points; a small p says that the curve is another.",
+        "scales about their curves, summed over points; a small p says that the curve is another."
+        + (" For points of the same forms it is the least of any times their number." * is_twirled),
         ("number", "points", "χ² (degrees of freedom)", "p", "least likely point"),
         rows,
     )

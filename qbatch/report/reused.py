@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
-from qbatch.notation import listed, whole
-from qbatch.report.numbers import amount, count_of
+from qbatch.notation import amount, listed, whole
+from qbatch.report.numbers import count_of
 
 if TYPE_CHECKING:
     from qbatch.report.rows import Run

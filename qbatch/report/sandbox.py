@@ -118,7 +118,7 @@ def _check_growth(text: str, given: Iterable[Any]) -> None:
         elif isinstance(each, int):
             factor = max(factor, each)
     if (len(text) + 1) * factor > LONGEST:
-        raise TooMuchError("a text that may become too long")
+        raise TooMuchError("a text that may become too long; make it shorter")
 
 
 def _of_bounded_length(separator: str, parts: Iterable[Any]) -> list[str]:
@@ -128,7 +128,7 @@ def _of_bounded_length(separator: str, parts: Iterable[Any]) -> list[str]:
         texts.append(part if isinstance(part, str) else str(part))
         length += len(texts[-1]) + len(separator)
         if length > LONGEST:
-            raise TooMuchError("join makes a text that is too long")
+            raise TooMuchError("join makes a text that is too long; join fewer")
     return texts
 
 
@@ -154,7 +154,7 @@ def _paid(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
         elif name in ("batch", "slice", "round") and any(
             isinstance(each, int) and each > MOST_WIDTH for each in given
         ):
-            raise TooMuchError(f"{name} by more than {MOST_WIDTH}")
+            raise TooMuchError(f"{name} by more than {MOST_WIDTH}; write less")
         first = {"context": context, "environment": context.environment}
         first["eval_context"] = context.eval_ctx
         more = () if passed is None else (first[passed.name],)

@@ -45,6 +45,7 @@ from qbatch.report.markdown import cell
 from qbatch.report.numbers import full, interval, percent, plain, short, top_counts
 from qbatch.report.rows import Point, Run
 from qbatch.result import Estimate
+from qbatch.snapshot.paths import RESERVED
 
 if TYPE_CHECKING:
     from jinja2 import Template, TemplateError, Undefined
@@ -93,7 +94,8 @@ def render_template(content: Content, template: str, figures: str = "figures") -
     from qbatch.circuit.sandbox import BUDGET, TooMuchError
     from qbatch.report.sandbox import budget_for
 
-    text = _read(content.manifest.folder, template, ReportError)
+    _check_output(template, ReportError)
+    text = _read(content.manifest.folder, template, ReportError, _remedy_of(content))
     context = _context(content, figures)
     made = 0
     try:
@@ -101,7 +103,9 @@ def render_template(content: Content, template: str, figures: str = "figures") -
         for piece in ready.generate({**context, BUDGET: budget_for(len(content.run))}):
             made += len(piece)
             if made > MAX_TEXT:
-                raise ReportError(Place(template), f"makes more than {MAX_TEXT:,} characters")
+                raise ReportError(
+                    Place(template), f"makes more than {MAX_TEXT:,} characters; make it write less"
+                )
             yield piece
     except TemplateError as error:
         problem = error.message or str(error)
@@ -131,6 +135,7 @@ def check_template(folder: Path, template: str) -> None:
     from qbatch.circuit.sandbox import BUDGET, TooMuchError
     from qbatch.report.sandbox import budget_for
 
+    _check_output(template, SourceError)
     text = _read(folder, template, SourceError)
     try:
         ready = _compiled(text, template, ChainableUndefined)
@@ -138,7 +143,7 @@ def check_template(folder: Path, template: str) -> None:
         problem = error.message or str(error)
         raise _complaint(template, text, error, problem, SourceError) from error
     except RecursionError as error:
-        raise SourceError(Place(template), "is nested too deep") from error
+        raise SourceError(Place(template), "is nested too deep; write it flatter") from error
     try:
         for _ in ready.generate({BUDGET: budget_for(0)}):
             pass
@@ -148,18 +153,43 @@ def check_template(folder: Path, template: str) -> None:
         return
 
 
+def _check_output(template: str, kind: type[SourceError]) -> None:
+    """See that what it makes takes the place of nothing that a run is kept in.
+
+    Raises:
+        SourceError: It would.
+    """
+    name = output_name(template)
+    if name.lower().startswith(RESERVED):
+        raise kind(
+            Place(template),
+            f"would be written as {name}, where the run itself is kept; give it another name, "
+            "as in own.md.j2",
+        )
+
+
 def _too_much(error: Exception) -> str:
     return "calls itself too deep" if isinstance(error, RecursionError) else str(error)
 
 
-def _read(folder: Path, template: str, kind: type[SourceError]) -> str:
+def _remedy_of(content: Content) -> str:
+    """Say what helps where a run's template is looked for in the run folder; "" elsewhere."""
+    if content.manifest.folder != content.run.folder.absolute():
+        return ""
+    return (
+        "; of a run that was not made here it is read from the run's own folder: put it there, or "
+        "name the manifest, as in `qbatch report MANIFEST`"
+    )
+
+
+def _read(folder: Path, template: str, kind: type[SourceError], remedy: str = "") -> str:
     home = folder.resolve()
     if not may_name((home / template).resolve(), home):
         raise kind(Place(template), outside(home))
     try:
         return (folder / template).read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise kind(Place(template), f"cannot be read: {error}") from error
+        raise kind(Place(template), f"cannot be read: {error}{remedy}") from error
 
 
 def _compiled(text: str, template: str, undefined: type[Undefined]) -> Template:

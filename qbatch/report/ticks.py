@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
+from matplotlib import rcParams
 from matplotlib.ticker import Formatter, FuncFormatter, MaxNLocator, MultipleLocator, NullFormatter
 
 from qbatch.notation import whole
-from qbatch.report.canvas import FONT_SIZE
 from qbatch.report.numbers import as_pi, raised
 
 #: Power of ten -> prefix, and the units that take one.
@@ -82,15 +82,18 @@ def _are_whole(values: Sequence[float], digits: int, step: float) -> bool:
 
 
 def set_linear(axis: Any, values: Sequence[float], unit: Unit) -> None:
-    """Put round numbers beside an axis, no more than there is room for."""
+    """Put round numbers beside an axis, no more than fit; whole ones of whole values."""
     axis.set_major_formatter(Plain(unit.power))
     if axis.axis_name != "x" or not values:
         return
     low, high = min(values), max(values)
     margin = 0.05 * (high - low) or 0.05 * abs(high) or 1.0
+    whole = {"integer": True, "min_n_ticks": 1}
+    kind = whole if all(float(value).is_integer() for value in values) else {}
     for number in range(_MOST_TICKS, 1, -1):
-        locator = MaxNLocator(number, steps=(1, 2, 2.5, 5, 10))
-        ticks = list(locator.tick_values(low - margin, high + margin))
+        locator = MaxNLocator(number, steps=(1, 2, 2.5, 5, 10), **kind)
+        begin, end = low - margin, high + margin
+        ticks = [tick for tick in locator.tick_values(begin, end) if begin <= tick <= end]
         if is_room(axis, Plain(unit.power).format_ticks(ticks)):
             break
     axis.set_major_locator(locator)
@@ -101,8 +104,8 @@ def is_room(axis: Any, labels: Sequence[str]) -> bool:
     spec, sheet = axis.axes.get_subplotspec(), axis.axes.figure
     columns = 1 if spec is None else spec.get_gridspec().ncols
     width = 72 * sheet.get_figwidth() * _SHARE / columns
-    characters = len(labels) * (max(map(len, labels)) + _GAP)
-    return bool(characters * _WIDTH * FONT_SIZE < width)
+    characters = len(labels) * (max(map(len, labels), default=0) + _GAP)
+    return bool(characters * _WIDTH * rcParams["font.size"] < width)
 
 
 def set_words(axis: Any, labels: Sequence[str]) -> None:

@@ -13,10 +13,12 @@ from pathlib import Path
 from threading import Lock
 from typing import Self
 
+from qbatch.arguments import TEXT, Kind, takes
 from qbatch.errors import SelectionError
 from qbatch.exchange.csv_rows import CsvRows
 from qbatch.exchange.exports import BINARY_FORMATS, export
 from qbatch.notation import visible
+from qbatch.report.calibrations import MachineCells
 from qbatch.report.content import Content
 from qbatch.report.figures import draw_figures
 from qbatch.report.files import make_folder, replacing_text, write_pieces
@@ -94,8 +96,9 @@ class _Reading:
         self.columns = Columns.of(run)
         floors = Floors(run.manifest)
         self.overview = Overview.of(run, self.columns)
-        self.markdown = MarkdownRows(self.columns, floors)
-        self.html = HtmlRows(self.columns, floors)
+        machines = MachineCells(run)
+        self.markdown = MarkdownRows(self.columns, floors, machines=machines)
+        self.html = HtmlRows(self.columns, floors, machines)
         pages = {"md": self.markdown.add_all, "html": self.html.add_all}
         self._takers: list[Taker] = [
             self.overview.add_all,
@@ -138,7 +141,7 @@ def _write_pages(run: Run, wanted: Sequence[str], folder: Path) -> list[Path]:
         has_table = "csv" in wanted or is_cut
         if has_table:
             with replacing_text(table) as file:
-                reading.read(CsvRows(reading.columns, file, run.ledger(), run.emulated).add_all)
+                reading.read(CsvRows(run, reading.columns, file).add_all)
         else:
             reading.read()
         drawn = [figure for figure in reading.content.figures if figure.svg]
@@ -160,6 +163,10 @@ def _write_pages(run: Run, wanted: Sequence[str], folder: Path) -> list[Path]:
     return written
 
 
+_RUN = Kind("a qbatch.Run, as open_run returns it", lambda value: hasattr(value, "targets"))
+
+
+@takes(run=_RUN, format=TEXT)
 def render(run: Run, format: str = "md") -> str:
     """Return a run's report as text, as `write_report` would write it.
 
@@ -168,6 +175,7 @@ def render(run: Run, format: str = "md") -> str:
         format: md, html, csv, json or counts.
 
     Raises:
+        TypeError: An argument is of another kind.
         SelectionError: The format is unknown or binary.
     """
     if format not in _PAGES:

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
+from qbatch.arguments import TEXT, takes
 from qbatch.errors import ExtraError
 from qbatch.result.counts import Counts, Registers, order_keys
 
@@ -159,6 +160,7 @@ class CountsArray:
         return found.assign_coords(bit=("bitstring", integers)).set_xindex("bit")
 
 
+@takes(text=TEXT, bit_order=TEXT)
 def bits(text: str, *, bit_order: BitOrder = "right") -> int:
     """Return the integer of an outcome: its bit k is classical bit k.
 
@@ -167,6 +169,7 @@ def bits(text: str, *, bit_order: BitOrder = "right") -> int:
         bit_order: Where bit 0 stands: "right" as everywhere in qbatch, "left" as OQC writes.
 
     Raises:
+        TypeError: It is no text.
         ValueError: It is empty or has other characters, or the bit order is none.
 
     >>> bits("011"), bits("110", bit_order="left")
@@ -187,7 +190,7 @@ def _check_bit_order(bit_order: str) -> None:
 def _chosen(rows: Sequence[Counts], register: str | None) -> tuple[Registers, list[Counts]]:
     """The registers of the array, and each row with no others."""
     if not rows:
-        raise ValueError("no results, no array")
+        raise ValueError("no results, no array; give one or more")
     if register is None:
         layouts = dict.fromkeys(counts.registers for counts in rows)
         if len(layouts) > 1:
@@ -200,7 +203,9 @@ def _chosen(rows: Sequence[Counts], register: str | None) -> tuple[Registers, li
         raise KeyError(f"no classical register {register!r}; there are {known}")
     if len(sizes) > 1:
         told = f"register {register!r} has different sizes in different results"
-        raise UnlikeRegistersError(f"{told} ({', '.join(map(str, sorted(sizes)))} bits)")
+        raise UnlikeRegistersError(
+            f"{told} ({', '.join(map(str, sorted(sizes)))} bits); choose results of one circuit"
+        )
     layout: Registers = ((register, sizes.pop()),)
     return layout, [_only(counts, layout) for counts in rows]
 

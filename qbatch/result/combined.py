@@ -69,6 +69,6 @@ def sample_of(observable: Observable, counts: Counts) -> Sample:
         ValueError: There are none.
     """
     if counts.shots < 1:
-        raise ValueError("no shots, no estimate")
+        raise ValueError("no shots, no estimate; give counts of one or more")
     values, numbers = values_of(counts, observable)
     return Sample(values, numbers, observable.bounds, observable.reach.is_two_valued)

@@ -45,7 +45,7 @@ def _check_registers(registers: Iterable[tuple[str, int]]) -> Registers:
 def _checked(checked: Registers) -> Registers:
     names = [name for name, _ in checked]
     if len(set(names)) != len(names):
-        raise ValueError(f"counts: a register is named twice: {', '.join(names)}")
+        raise ValueError(f"counts: a register is named twice: {', '.join(names)}; rename one")
     for name, num_bits in checked:
         if num_bits < 1:
             raise ValueError(f"counts: register {name!r} has {num_bits} bits; it needs 1 or more")
@@ -124,7 +124,7 @@ class Counts:
         if least < 0:
             raise ValueError(f"counts: {least} shots is impossible; expected 0 or more")
         if num_bits % 8 and outcomes.size and int(outcomes[:, -1].max()) >> (num_bits % 8):
-            raise ValueError(f"counts: an outcome sets a bit beyond the {num_bits} declared")
+            raise ValueError(f"counts: a bit beyond the {num_bits} declared is set; declare more")
         outcomes, counts = _canonical(outcomes, counts, least)
         outcomes = np.array(outcomes, dtype=np.uint8, order="C")
         outcomes.flags.writeable = counts.flags.writeable = False
@@ -206,7 +206,7 @@ class Counts:
             joined = b"".join(int(value).to_bytes(num_bytes, "little") for value in outcomes)
         except OverflowError as error:
             raise ValueError(
-                f"counts: an outcome is negative or sets a bit beyond the {num_bytes * 8} that fit"
+                f"counts: a number is negative or over {num_bytes * 8} bits; declare more"
             ) from error
         rows = np.frombuffer(joined, dtype=np.uint8).reshape(len(outcomes), num_bytes)
         return cls(declared, rows, numbers)
@@ -304,7 +304,8 @@ class Counts:
 
         wrong = [bit for bit in bits if not 0 <= bit < self.num_bits]
         if wrong or len(set(bits)) != len(bits) or not bits:
-            raise ValueError(f"counts: cannot keep bits {list(bits)} of {self.num_bits}")
+            said = f"cannot keep bits {list(bits)} of {self.num_bits}"
+            raise ValueError(f"counts: {said}; name each once at most")
         kept = np.stack([self.bit(bit) for bit in bits], axis=1)
         rows = np.packbits(kept, axis=1, bitorder="little")
         return Counts(((name, len(bits)),), rows, self.counts)
@@ -369,7 +370,7 @@ class Counts:
         """
         start = len(_MAGIC) + 2 + _DIGEST_BYTES
         if len(packed) < start or packed[:3] != _MAGIC:
-            raise SnapshotError("stored counts are no counts of qbatch's")
+            raise SnapshotError("stored counts are no counts of qbatch's; try `qbatch doctor`")
         version, flags = packed[3], packed[4]
         if version != _VERSION:
             raise SnapshotError(
@@ -377,7 +378,7 @@ class Counts:
             )
         body = packed[start:]
         if _digest(flags, body) != packed[start - _DIGEST_BYTES : start]:
-            raise SnapshotError("stored counts are damaged: their digest does not fit")
+            raise SnapshotError("stored counts are damaged, by their digest; try `qbatch doctor`")
         try:
             return cls(*_parse_body(zlib.decompress(body) if flags else body))
         except (ValueError, struct.error, zlib.error) as error:
@@ -437,7 +438,7 @@ def rows_of_text(registers: Registers, keys: Sequence[str]) -> Bytes:
     try:
         joined = "".join(keys).encode("ascii")
     except UnicodeEncodeError as error:
-        raise ValueError("counts: a bitstring has other characters than 0, 1, space") from error
+        raise ValueError("counts: a bitstring has other characters; use 0, 1, space") from error
     text = np.frombuffer(joined, dtype=np.uint8).reshape(len(keys), spaced_width)
     columns = _columns(registers)
     bits = text[:, columns] - np.uint8(ord("0"))
@@ -474,7 +475,7 @@ def _rows_of_array(outcomes: npt.NDArray[Any], num_bytes: int) -> Bytes:
     if outcomes.size and int(outcomes.min()) < 0:
         raise ValueError(f"counts: {outcomes.min()} is no outcome; expected 0 or more")
     if num_bytes < 8 and outcomes.size and int(outcomes.max()) >> (8 * num_bytes):
-        raise ValueError(f"counts: {outcomes.max()} sets a bit beyond the registers")
+        raise ValueError(f"counts: {outcomes.max()} is beyond the registers; declare more bits")
     rows = np.zeros((len(outcomes), max(num_bytes, 8)), dtype=np.uint8)
     rows[:, :8] = outcomes.astype("<u8").reshape(-1, 1).view(np.uint8)
     return rows[:, :num_bytes]
@@ -491,7 +492,7 @@ def pool(many: Iterable[Counts]) -> Counts:
     all_counts = list(many)
     layouts = {counts.registers for counts in all_counts}
     if len(layouts) != 1:
-        raise ValueError(f"counts: cannot pool {len(layouts)} different register layouts")
+        raise ValueError(f"counts: {len(layouts)} different register layouts; pool like ones")
     return Counts(
         all_counts[0].registers,
         np.concatenate([counts.outcomes for counts in all_counts]),

@@ -78,7 +78,7 @@ def _parse_distribution(
         raise ValueError(f"target: the probabilities add up to {total:.9g}; they must make 1")
     order = np.argsort(keys, kind="stable")
     if len(np.unique(keys)) != len(keys):
-        raise ValueError("target: a bitstring stands twice")
+        raise ValueError("target: a bitstring stands twice; write each once")
     return Distribution(keys[order], probabilities[order] / total)
 
 
@@ -97,7 +97,7 @@ def distances(
     if unknown:
         raise ValueError(f"metric {unknown[0]!r} is unknown; there are {', '.join(METRICS)}")
     if counts.shots < 1:
-        raise ValueError("no shots, no distance")
+        raise ValueError("no shots, no distance; give counts of one or more")
     cells = _cells(counts, parse_distribution(target, counts.registers))
     floors = sampling_floor(target, counts.registers, counts.shots)
     overlap: Interval | None = None

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
@@ -78,15 +79,33 @@ def find_drift(ones: Sequence[int], shots: Sequence[int]) -> DriftTest:
     if not 0 < share < 1:
         return DriftTest("none", share)
     trend, jump, at = _statistics(hits[None, :], sizes)
-    generator = np.random.default_rng([2026, len(hits), int(hits.sum()), int(sizes.sum())])
-    draws = max(FEWEST, min(DRAWS, MOST_DRAWN // len(hits)))
-    drawn = generator.binomial(sizes.astype(int), share, size=(draws, len(hits))).astype(float)
-    trends, jumps, _ = _statistics(drawn, sizes)
-    trend_p = float((1 + np.sum(trends >= trend[0] - 1e-12)) / (draws + 1))
-    jump_p = float((1 + np.sum(jumps >= jump[0] - 1e-12)) / (draws + 1))
+    trends, jumps = _by_chance(int(hits.sum()), (*map(int, sizes),))
+    trend_p, jump_p = _share_above(trends, trend[0]), _share_above(jumps, jump[0])
     if min(trend_p, jump_p) > ALARM / 2:
         return DriftTest("none", share, trend_p, jump_p)
     return _told(hits, sizes, share, trend_p, jump_p, int(at[0]))
+
+
+@lru_cache(maxsize=16)
+def _by_chance(ones: int, shots: tuple[int, ...]) -> tuple[Floats, Floats]:
+    """Return both statistics of measurements drawn without drift, ascending; `ones` over all."""
+    import numpy as np
+
+    times, total = len(shots), sum(shots)
+    generator = np.random.default_rng([2026, times, ones, total])
+    draws = max(FEWEST, min(DRAWS, MOST_DRAWN // times))
+    sizes = np.array(shots)
+    drawn = generator.binomial(sizes, ones / total, size=(draws, times)).astype(float)
+    trends, jumps, _ = _statistics(drawn, sizes.astype(float))
+    return np.sort(trends), np.sort(jumps)
+
+
+def _share_above(drawn: Floats, found: float) -> float:
+    """Return how many of what is drawn are as large, what was found counted with them."""
+    import numpy as np
+
+    as_large = len(drawn) - int(np.searchsorted(drawn, found - 1e-12))
+    return (1 + as_large) / (len(drawn) + 1)
 
 
 def _told(

@@ -59,6 +59,15 @@ class Estimate:
     judged_low: float | None = None
     judged_high: float | None = None
 
+    def __str__(self) -> str:
+        """Value, standard error, interval; an error of 0 where all shots agree would say too much.
+
+        >>> print(wilson(5, 10))
+        0.5 ± 0.16 [0.2366, 0.7634]
+        """
+        error = f" ± {self.se:.2g}" if self.se else ""
+        return f"{self.value:.4g}{error} [{self.low:.4g}, {self.high:.4g}]"
+
     @property
     def judged(self) -> Interval:
         """What claims are judged on: wrong on each side at most (1 - level)/2 of the time."""
@@ -84,7 +93,7 @@ def wilson(successes: int, shots: int, level: float = 0.95) -> Estimate:
 def _proportion(successes: int, shots: int, bounds: Interval, level: float) -> Estimate:
     """Estimate the mean of what is worth bounds[1] `successes` times and bounds[0] otherwise."""
     if shots < 1:
-        raise ValueError("no shots, no estimate")
+        raise ValueError("no shots, no estimate; give counts of one or more")
     bottom, top = bounds
     share, rest = successes / shots, (shots - successes) / shots
     value = bottom * rest + top * share
@@ -155,7 +164,7 @@ def mean_of_shots(
     """
     shots = int(counts.sum())
     if shots < 1:
-        raise ValueError("no shots, no estimate")
+        raise ValueError("no shots, no estimate; give counts of one or more")
     normal_quantile(level)
     bottom, top = bounds
     if bottom == top:

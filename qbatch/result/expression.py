@@ -120,9 +120,9 @@ class SumReader:
         found = self.sum(0)
         kind, token, column = self.next
         if kind != "end":
-            raise NotationError(f"{token!r} closes nothing", column)
+            raise NotationError(f"{token!r} closes nothing; take it away", column)
         if not math.isfinite(2 * sum(map(abs, found.values()))):
-            raise NotationError("the coefficients add up to what is not finite")
+            raise NotationError("the coefficients add up to what is not finite; write smaller ones")
         return found
 
     def one(self, pauli: str, bits: Sequence[int]) -> tuple[int, ...]:
@@ -207,7 +207,9 @@ class SumReader:
         bits = self._bits_of(register.strip(), column, token, is_one=True)
         if int(index) >= len(bits):
             ends = f"0 to {len(bits) - 1}" if len(bits) > 1 else "0 alone"
-            raise NotationError(f"{token!r}: {register.strip()} has the bits {ends}", column)
+            raise NotationError(
+                f"{token!r}: {register.strip()} has the bits {ends}; name one of them", column
+            )
         if token[0] not in self.paulis:
             raise NotationError(_no_pauli(token, self.paulis), column)
         return self.one(token[0], [bits[int(index)]])
@@ -218,8 +220,7 @@ class SumReader:
         if pauli not in self.paulis:
             meant = f"{pauli.upper()}{bit}" if pauli.upper() in self.paulis else ""
             meant = f"Z({pauli}[{bit}])" if pauli in dict(self._registers) else meant
-            problem = _no_pauli(token, self.paulis)
-            raise NotationError(f"{problem}; did you mean {meant}?" if meant else problem, column)
+            raise NotationError(_no_pauli(token, self.paulis, meant), column)
         if bit >= self._num_bits:
             raise NotationError(f"{token!r}: {_layout(self._num_bits, self._registers)}", column)
         return self.one(pauli, [bit])
@@ -243,10 +244,12 @@ class SumReader:
 
     def _inside(self, depth: int, column: int) -> Polynomial:
         if depth > _DEEPEST:
-            raise NotationError(f"parentheses are nested deeper than {_DEEPEST}", column)
+            raise NotationError(
+                f"parentheses are nested deeper than {_DEEPEST}; multiply them out", column
+            )
         value = self.sum(depth)
         if self._take()[0] != "close":
-            raise NotationError("'(' is never closed", column)
+            raise NotationError("'(' is never closed; write ')'", column)
         return value
 
     def _root(self, depth: int, column: int) -> float:
@@ -255,14 +258,19 @@ class SumReader:
             raise NotationError("'sqrt' needs parentheses, as in sqrt(2)", column)
         number = _number(self._inside(depth + 1, place), place, "sqrt takes numbers only")
         if number < 0:
-            raise NotationError("sqrt of a negative number is no real number", column)
+            raise NotationError(
+                "sqrt of a negative number is no real number; observables have real coefficients",
+                column,
+            )
         return math.sqrt(number)
 
     def _times(self, left: Polynomial, right: Polynomial, column: int) -> Polynomial:
         self._products += len(left) * len(right)
         if self._products > _MOST_PRODUCTS:
             raise NotationError(
-                f"this has more than {_MOST_PRODUCTS} terms when multiplied out", column
+                f"this has more than {_MOST_PRODUCTS} terms when multiplied out; "
+                "put them into a file",
+                column,
             )
         total = _Sum()
         for first, a in left.items():
@@ -274,7 +282,7 @@ class SumReader:
     def _over(self, value: Polynomial, divisor: Polynomial, column: int) -> Polynomial:
         number = _number(divisor, column, "only numbers divide")
         if number == 0:
-            raise NotationError("this divides by zero", column)
+            raise NotationError("this divides by zero; divide by another number", column)
         return {product: coefficient / number for product, coefficient in value.items()}
 
 
@@ -365,14 +373,15 @@ def _strange(rest: str, paulis: str) -> str:
     return f"{rest[0]!r} is not understood; write for example 3 - 0.5 Z0 Z1"
 
 
-def _no_pauli(token: str, paulis: str) -> str:
-    """Say why a token that begins with a letter is no Pauli here."""
+def _no_pauli(token: str, paulis: str, meant: str = "") -> str:
+    """Say why a token that begins with a letter is no Pauli here, and what may be meant."""
     if token[0] in "xXyY" and token[0].upper() not in paulis:
         return (
             f"{token!r}: counts tell Z and I only; "
             f"rotate the qubit in the circuit before its measurement and write Z"
         )
-    return f"{token!r} is no Pauli over {listed([*paulis[:-1]])} and {paulis[-1]}"
+    mend = f"did you mean {meant}?" if meant else "write for example Z0 Z1"
+    return f"{token!r} is no Pauli over {listed([*paulis[:-1]])} and {paulis[-1]}; {mend}"
 
 
 def _layout(num_bits: int, registers: Sequence[tuple[str, int]]) -> str:

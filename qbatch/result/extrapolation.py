@@ -99,6 +99,7 @@ class Extrapolation:
         chi2: Sum of squares of how far they are from the curve, in errors.
         dof: Values less parameters; 0: the curve goes through all of them, whatever they are.
         p: Probability that shot noise alone gives so large a `chi2`; None without `dof`.
+        weights: How fast the estimate rises with each of the values.
     """
 
     estimate: Estimate
@@ -108,6 +109,7 @@ class Extrapolation:
     chi2: float
     dof: int
     p: float | None
+    weights: tuple[float, ...]
 
 
 def extrapolated(
@@ -137,7 +139,8 @@ def extrapolated(
     if not any(each.samples for each in found):  # an observable that is a number
         known = Estimate(found[0].known, 0.0, found[0].known, found[0].known)
         errors = tuple(each.se for each in found)
-        return Extrapolation(known, (*scales,), (*values,), errors, 0.0, 0, None)
+        none = (0.0,) * len(errors)
+        return Extrapolation(known, (*scales,), (*values,), errors, 0.0, 0, None, none)
     variances = _variances(found)
     if fit == "exponential":
         curve = _decay(scales, values, variances, asymptote)
@@ -147,11 +150,12 @@ def extrapolated(
     dof = len(found) - curve.parameters
     p = _p_value(chi2, dof) if dof else None
     scattered = math.sqrt(chi2 / dof) if p is not None and p < POOR else 1.0
-    further = shared([*map(float, curve.weights)]) if shared is not None else []
+    weights = tuple(map(float, curve.weights))
+    further = shared(weights) if shared is not None else []
     estimate = _estimate(found, curve, scattered, level, further)
     plain = tuple(float(each.se) for each in found)
     told = tuple(map(float, scales)), tuple(map(float, values))
-    return Extrapolation(estimate, *told, plain, chi2, dof, p)
+    return Extrapolation(estimate, *told, plain, chi2, dof, p, weights)
 
 
 def widened(scales: Sequence[float], fit: str) -> float:
@@ -273,7 +277,9 @@ def _decay(scales: Floats, values: Floats, variances: Floats, asymptote: float) 
             raise NoExtrapolationError(f"the decay's fit does not converge: {error}") from error
     rooted = slopes(scales, height, rate) / errors[:, None]
     if not np.isfinite(rooted).all() or np.linalg.matrix_rank(rooted) < 2:
-        raise NoExtrapolationError("the decay's fit leaves its height open")
+        raise NoExtrapolationError(
+            "the decay's fit leaves its height open; ask for more factors, or more shots"
+        )
     weights = (np.linalg.pinv(rooted) / errors)[0]
     fitted = asymptote + decay(scales, height, rate)
     return _Curve(asymptote + float(height), weights, fitted, 2, float(height))

@@ -85,7 +85,10 @@ class Basis(Mapping[int, str]):
                 problem = f"{match[0]!r} is none of X and Y with a bit; write for example X0 Y1"
                 raise NotationError(problem, match.start() + 1)
             if letters.setdefault(int(found[2]), found[1]) != found[1]:
-                problem = f"bit {int(found[2])} cannot be measured in both X and Y"
+                problem = (
+                    f"bit {int(found[2])} cannot be measured in both X and Y; "
+                    "measure them in two settings"
+                )
                 raise NotationError(problem, match.start() + 1)
         return cls(tuple(sorted(letters.items())))
 
@@ -260,7 +263,9 @@ def _places(terms: Sequence[Term], bases: Sequence[Basis]) -> Sequence[int]:
     for number in range(len(bases) - 1, -1, -1):
         found[masks.measured_in(bases[number])] = number
     if (found == len(bases)).any():
-        raise ValueError(f"no basis measures {write_term(terms[int(found.argmax())])}")
+        raise ValueError(
+            f"no basis measures {write_term(terms[int(found.argmax())])}; add one that does"
+        )
     return [*map(int, found)]
 
 

@@ -97,9 +97,12 @@ class _Reader:
             total[term] = total.get(term, 0.0) + found
             size += abs(found)
             if len(total) > MOST_TERMS:
-                raise self._error(f"more than {MOST_TERMS} terms are too many", entry.at)
+                said = f"more than {MOST_TERMS:,} terms are too many"
+                raise self._error(f"{said}; leave out those that weigh least", entry.at)
             if not math.isfinite(2 * size):
-                raise self._error("the coefficients add up to what is not finite", entry.at)
+                raise self._error(
+                    "the coefficients add up to what is not finite; write smaller ones", entry.at
+                )
         if not total:
             raise self._error("no term stands here; write for example XXI,0.5", 0)
         return from_terms(total)
@@ -126,7 +129,7 @@ class _Reader:
             at = getattr(error, "pos", 0)
             raise self._error(f"this is no JSON: {getattr(error, 'msg', error)}", at) from error
         except RecursionError as error:
-            raise self._error("this is nested too deeply", 0) from error
+            raise self._error("this is nested too deeply; write a list of terms", 0) from error
         start = self._past(0)
         if isinstance(found, list):
             yield from self._pairs(start)
@@ -143,10 +146,10 @@ class _Reader:
         lists: dict[str, list[tuple[int, Any]]] = {}
         for at, key, value in self._members(start):
             if key in lists:
-                raise self._error(f"{key!r} is written twice", at)
+                raise self._error(f"{key!r} is written twice; take one away", at)
             if key in ("paulis", "coeffs"):
                 if not isinstance(self._value(value)[0], list):
-                    raise self._error(f"{key!r} is no list", value)
+                    raise self._error(f"{key!r} is no list; write [ … ]", value)
                 lists[key] = [*self._items(value)]
             elif key != "description":
                 known = '"paulis" and "coeffs", and perhaps "description"'
@@ -270,7 +273,10 @@ class _Reader:
             raise self._error(f"{problem}; write for example 0.5", entry.coefficient_at)
         if abs(found.imag) > _ROUNDING * max(1.0, abs(found.real)):
             problem = f"the coefficient {_shown(entry.coefficient)} is not real"
-            raise self._error(f"{problem}, and what is measured is", entry.coefficient_at)
+            raise self._error(
+                f"{problem}, and what is measured is; write a real, finite number",
+                entry.coefficient_at,
+            )
         return found.real
 
 

@@ -57,7 +57,7 @@ _LARGEST_URN = 10**9
 _WIDEST = 200_000
 
 
-def chi_squared_p(chi_squared: float, freedom: int) -> float:
+def chi_squared_p(chi_squared: float, freedom: float) -> float:
     """Return the probability that χ² with so many degrees of freedom is this large or larger.
 
     >>> round(chi_squared_p(3.84, 1), 3), chi_squared_p(0, 3)

@@ -30,9 +30,9 @@ from qbatch.result.independent import Sample
 from qbatch.result.pattern import count_matches, share_of
 from qbatch.result.pauli import PauliSum, parse_pauli
 from qbatch.result.readout.methods import readout_of
-from qbatch.result.readout.told import Readout, UntoldError
+from qbatch.result.readout.told import Moves, Readout, Told, UntoldError
 from qbatch.result.readout.worth import OfObservable, OfPattern, Worth
-from qbatch.result.twirled import OfForms, mean_of_forms, together
+from qbatch.result.twirled import ByForm, OfForms, added, mean_of_forms, together
 
 if TYPE_CHECKING:
     from qbatch.result.readout.told import Floats
@@ -108,16 +108,28 @@ def extrapolations(
                 raise NoExtrapolationError(why)
             end = _end(zne, parts, registers)
             told = [_at_scale(parts, each, readout) for each in at_scales.values()]
-            scaled = [
-                Scaled(scale, [one.sample for one in each.parts], each.known, each.away)
-                for scale, each in zip(at_scales, told, strict=True)
-            ]
-            shared = _shared([each.slopes for each in told], readout)
             level = analysis.intervals.level
-            found[f"{name}.zne"] = extrapolated(scaled, zne.fit, end, level, shared)
+            made = _extrapolated([*at_scales], told, zne.fit, end, level, readout)
+            found[f"{name}.zne"] = made
         except (NoExtrapolationError, UntoldError) as error:
             undecided[f"{name}.zne"] = str(error)
     return found, undecided
+
+
+def _extrapolated(
+    scales: Sequence[float],
+    told: Sequence[_Told],
+    fit: str,
+    end: float,
+    level: float,
+    readout: Readout | None,
+) -> Extrapolation:
+    scaled = [
+        Scaled(scale, [one.sample for one in each.parts], each.known, each.away)
+        for scale, each in zip(scales, told, strict=True)
+    ]
+    shared = _shared([each.slopes for each in told], readout)
+    return extrapolated(scaled, fit, end, level, shared)
 
 
 def means_of_forms(
@@ -158,6 +170,77 @@ def means_of_forms(
         except UntoldError as error:
             undecided[f"{name}.twirl"] = str(error)
     return found, undecided
+
+
+@dataclass(frozen=True, slots=True)
+class MadeOf:
+    """What a number of method twirl or zne is made of.
+
+    Attributes:
+        weights: Of the number at each scale of the noise.
+        told: The number there.
+        readout: What is known of it; None where it is not taken out.
+    """
+
+    weights: Sequence[float]
+    told: Sequence[_Told]
+    readout: Readout | None
+
+    @property
+    def moves(self) -> Moves | None:
+        """How it moves with what is known of the readout; None where that is not taken out."""
+        if self.readout is None:
+            return None
+        parts = [
+            (weight * share, each)
+            for weight, one in zip(self.weights, self.told, strict=True)
+            for forms in one.mended
+            for share, each in forms
+        ]
+        return Moves.of(self.readout, parts)
+
+    @property
+    def by_form(self) -> ByForm | None:
+        """By what it errs in each form; None where circuits are not twirled."""
+        both = [*zip(self.weights, self.told, strict=True)]
+        away = added([(weight, each) for weight, one in both for each in one.away if each])
+        by_shots = sum(w**2 * part.sample.squared_error for w, one in both for part in one.parts)
+        return ByForm.of(away, by_shots) if away else None
+
+
+def made_of_forms(
+    counts: Mapping[str, Counts], settings: Sequence[str], analysis: AnalysisLike, method: str
+) -> MadeOf | None:
+    """Tell what a number of `method` twirl or zne is made of.
+
+    Args:
+        counts: As of `extrapolations`.
+        settings: As there.
+        analysis: Of one number alone.
+        method: twirl or zne.
+
+    Returns:
+        None where there is no such number.
+    """
+    readout, why = _readout(counts, analysis)
+    zne = analysis.mitigation.zne
+    counts, settings = _mitigating(counts, settings)
+    if why or not counts:
+        return None
+    at_scales = by_scale(counts, settings)
+    at_scales = at_scales if method == "zne" else {1.0: at_scales.get(1.0, {})}
+    registers = next(iter(counts.values())).registers
+    for _, parts in _numbers(registers, settings, analysis):
+        try:
+            told = [_at_scale(parts, each, readout) for each in at_scales.values()]
+            weights: Sequence[float] = [1.0]
+            if method == "zne" and zne is not None:
+                end, level = _end(zne, parts, registers), analysis.intervals.level
+                weights = _extrapolated([*at_scales], told, zne.fit, end, level, readout).weights
+        except (NoExtrapolationError, UntoldError):
+            return None
+        return MadeOf(weights, told, readout)
+    return None
 
 
 def _mitigating(
@@ -201,13 +284,19 @@ class _Told:
     Attributes:
         parts: Of each basis.
         known: What is added, whatever shots say.
-        slopes: Of each basis how its mean moves with what is known of the readout; empty where
-            that is not taken out.
+        mended: Of each basis what its forms tell, with each form's share of the shots; empty where
+            readout is not taken out.
     """
 
     parts: Sequence[OfForms]
     known: float
-    slopes: Sequence[Floats]
+    mended: Sequence[Sequence[tuple[float, Told]]]
+
+    @property
+    def slopes(self) -> Sequence[Floats]:
+        """Of each basis how its mean moves with what is known of the readout."""
+        each = ([share * one.slopes for share, one in forms] for forms in self.mended)
+        return [sum(forms[1:], start=forms[0]) for forms in each]
 
     @property
     def away(self) -> Sequence[Sequence[float]]:
@@ -222,7 +311,7 @@ def _at_scale(parts: _Parts, counts: AtScale, readout: Readout | None) -> _Told:
         UntoldError: The calibration does not tell it.
     """
     found: list[OfForms] = []
-    slopes: list[Floats] = []
+    mended: list[list[tuple[float, Told]]] = []
     known = 0.0 if isinstance(parts, str) else parts[0].constant
     for worth, forms in _worths(parts, counts):
         if readout is None:
@@ -232,10 +321,9 @@ def _at_scale(parts: _Parts, counts: AtScale, readout: Readout | None) -> _Told:
             samples = [each.sample for each in told]
             total = sum(each.shots for _, each in forms)
             shares = [each.shots / total for _, each in forms]
-            weighed = [s * each.slopes for s, each in zip(shares, told, strict=True)]
-            slopes.append(sum(weighed[1:], start=weighed[0]))
+            mended.append([*zip(shares, told, strict=True)])
         found.append(together(samples, are_forms=bool(forms[0][0])))
-    return _Told(found, known, slopes)
+    return _Told(found, known, mended)
 
 
 def _flipped(worth: Worth, flips: str) -> Worth:

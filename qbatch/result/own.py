@@ -123,7 +123,9 @@ def _named(answer: Any, names: Sequence[str], level: float) -> dict[str, Estimat
                 f"it returned {name!r}, which `numbers` does not name ({listed(names)}){hint}"
             )
     if missing := [name for name in names if name not in answer]:
-        raise OwnNumbersError(f"it returned no {listed(missing)}, which `numbers` names")
+        raise OwnNumbersError(
+            f"it returned no {listed(missing)}, which `numbers` names; return all of them"
+        )
     return {name: _estimate(name, answer[name], level) for name in names}
 
 
@@ -136,7 +138,9 @@ def _estimate(name: str, found: Any, level: float) -> Estimate:
         made = Estimate(value, se, value - away, value + away)
     ends = (made.value, made.se, made.low, made.high, *made.judged)
     if not all(map(math.isfinite, ends)):
-        raise OwnNumbersError(f"{name} is {made.value:g} ± {made.se:g}, which is not finite")
+        raise OwnNumbersError(
+            f"{name} is {made.value:g} ± {made.se:g}, which is not finite; return finite numbers"
+        )
     if made.se < 0 or not made.low <= made.value <= made.high:
         raise OwnNumbersError(
             f"{name} is {made.value:g} ± {made.se:g} in [{made.low:g}, {made.high:g}]; the error "

@@ -249,7 +249,9 @@ def _parse_named(pattern: str, registers: Registers) -> Outcomes:
             continue
         for bit, value in _letters(part, registers).items():
             if bits.setdefault(bit, value) != value:
-                raise NotationError(f"{pattern.strip()!r} asks bit {bit} to be both 0 and 1")
+                raise NotationError(
+                    f"{pattern.strip()!r} asks bit {bit} to be both 0 and 1; ask for one of them"
+                )
     return Outcomes(bits, tuple(ones))
 
 

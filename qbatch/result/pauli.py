@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import ClassVar
@@ -64,7 +65,8 @@ class PauliSum:
 def check_size(num_terms: int) -> None:
     """Refuse a sum that is too long."""
     if num_terms > MOST_TERMS:
-        raise NotationError(f"{num_terms} terms are too many; qbatch takes {MOST_TERMS}")
+        said = f"{num_terms:,} terms are too many; qbatch takes {MOST_TERMS:,}"
+        raise NotationError(f"{said}: leave out those that weigh least")
 
 
 def from_terms(terms: Mapping[Term, float]) -> PauliSum:
@@ -103,8 +105,9 @@ def parse_pauli(text: str, num_bits: int, registers: tuple[tuple[str, int], ...]
             coefficient that is not real, or too many terms.
     """
     if not re.search("[XYxy]", text.replace("parity", "")):
-        sums = read_sum(text, num_bits, registers)
-        return from_terms({tuple((bit, "Z") for bit in bits): c for bits, c in sums.items()})
+        with suppress(NotationError):  # it is told below, by what may be written here
+            sums = read_sum(text, num_bits, registers)
+            return from_terms({tuple((bit, "Z") for bit in bits): c for bits, c in sums.items()})
     if found := read_at_once(text, num_bits, registers):
         return from_terms(found)
     return _Reader(text, num_bits, registers).pauli_sum()

@@ -48,13 +48,13 @@ def _pairs(answer: Any) -> list[tuple[str, float | str]]:
 
 def _string(pauli: Any) -> str:
     if not isinstance(pauli, str):
-        raise TypeError(f"{pauli!r} is no Pauli string"[:100])
+        raise TypeError(f"{pauli!r} is no Pauli string; return texts such as XZI"[:100])
     return pauli
 
 
 def _coefficient(found: Any) -> float | str:
     """Return a coefficient as JSON takes it; what is complex as text."""
     if isinstance(found, str | bytes | bool):
-        raise TypeError(f"{found!r} is no coefficient"[:100])
+        raise TypeError(f"{found!r} is no coefficient; return a number"[:100])
     number = complex(found)
     return str(number) if number.imag else number.real

@@ -20,10 +20,17 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 from qbatch.result.estimate import Estimate, around, mean_of_shots
 from qbatch.result.independent import Sample, sum_intervals
 from qbatch.result.intervals import Interval, normal_quantile
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    Floats = npt.NDArray[np.float64]
 
 #: Standard error by the forms' means, over that by the shots: never taken for less.
 LEAST = 0.7
@@ -119,13 +126,66 @@ def wider(away: Sequence[float], by_shots: float, others: float, level: float) -
         return Wider()
     found = squared_error(away)
     ratio = max(LEAST, math.sqrt(found / by_shots))
-    skewness = _skewness(away) * max(0.0, 1 - by_shots / found) if found else 0.0
-    quantile = widened_by(len(away), level) * normal_quantile(level)
-    low, high = (abs(_arm(end, skewness, len(away))) for end in (quantile, -quantile))
-    arms = (ratio * arm / normal_quantile(level) for arm in (low, high))
+    arms = (ratio * arm for arm in arms_of(away, found, by_shots, level))
     return Wider(
         *(math.sqrt((w**2 * by_shots + others) / (by_shots + others)) for w in (ratio, *arms))
     )
+
+
+def arms_of(
+    away: Sequence[float], found: float, by_shots: float, level: float
+) -> tuple[float, float]:
+    """Tell how many times as long the arms of a mean of forms are as those of many alike.
+
+    Args:
+        away: Of each form, how far it is from the mean, in whatever unit.
+        found: Variance of the mean, by the forms.
+        by_shots: By the shots alone.
+        level: Confidence of the interval.
+
+    Returns:
+        Of the lower arm, and of the upper one.
+    """
+    skewness = _skewness(away) * max(0.0, 1 - by_shots / found) if found else 0.0
+    quantile = widened_by(len(away), level) * normal_quantile(level)
+    low, high = (abs(_arm(end, skewness, len(away))) for end in (quantile, -quantile))
+    return low / normal_quantile(level), high / normal_quantile(level)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ByForm:
+    """By what a number errs in each form, shots and all.
+
+    Attributes:
+        errors: Of each form; products of those of two numbers are their covariance.
+        by_shots: Variance by the shots alone.
+    """
+
+    errors: Floats
+    by_shots: float
+
+    @classmethod
+    def of(cls, away: Sequence[float], by_shots: float) -> ByForm:
+        """Make them of how far each form is away."""
+        import numpy as np
+
+        size = len(away)
+        return cls(np.array(away) / math.sqrt(size * (size - 1)), by_shots)
+
+    def times(self, weight: float) -> ByForm:
+        """Return those of a number that is so many times as large."""
+        return ByForm(weight * self.errors, weight**2 * self.by_shots)
+
+    def plus(self, other: ByForm | None) -> ByForm:
+        """Return those of a sum, of shots of their own."""
+        if other is None:
+            return self
+        return ByForm(self.errors + other.errors, self.by_shots + other.by_shots)
+
+    def arms(self, level: float) -> tuple[float, float]:
+        """Tell how many times as long its arms are as those of many forms that are alike."""
+        found = float(self.errors @ self.errors)
+        return arms_of(self.errors.tolist(), found, self.by_shots, level)
 
 
 def _skewness(away: Sequence[float]) -> float:

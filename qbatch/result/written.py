@@ -55,8 +55,8 @@ def read_written(text: str) -> Mapping[Term, float] | None:
         if not _are_ascending(bits) or term in found or not coefficient:
             return None
         if len(found) == MOST_TERMS:
-            problem = f"more than {MOST_TERMS} terms are too many; qbatch takes {MOST_TERMS}"
-            raise NotationError(problem)
+            problem = f"more than {MOST_TERMS:,} terms are too many"
+            raise NotationError(f"{problem}; leave out those that weigh least")
         found[term] = coefficient if sign == "+" else -coefficient
         at = match.end()
     return found if found and math.isfinite(2 * sum(map(abs, found.values()))) else None

@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from qbatch.snapshot.attempts import Attempt
     from qbatch.snapshot.composites import StoredComposite
     from qbatch.snapshot.folders import (
-        RUNS,
         as_seen,
         check_made,
         check_owner,
@@ -26,6 +25,7 @@ if TYPE_CHECKING:
     )
     from qbatch.snapshot.former import Former
     from qbatch.snapshot.held import Held
+    from qbatch.snapshot.home import RUNS
     from qbatch.snapshot.jobs import NewResult
     from qbatch.snapshot.ledger import Entry, Purchase, Total, total_up
     from qbatch.snapshot.lock import holder_of
@@ -77,11 +77,12 @@ __getattr__ = names_of(
         "qbatch.snapshot.attempts": "Attempt",
         "qbatch.snapshot.composites": "StoredComposite",
         "qbatch.snapshot.folders": (
-            "RUNS as_seen check_made check_owner find_run_folder is_run_folder open_run owner_of "
+            "as_seen check_made check_owner find_run_folder is_run_folder open_run owner_of "
             "run_folder_of set_aside"
         ),
         "qbatch.snapshot.former": "Former",
         "qbatch.snapshot.held": "Held",
+        "qbatch.snapshot.home": "RUNS",
         "qbatch.snapshot.jobs": "NewResult",
         "qbatch.snapshot.ledger": "Entry Purchase Total total_up",
         "qbatch.snapshot.lock": "holder_of",

@@ -21,13 +21,13 @@ from qbatch.purchase import BOUGHT, ENDED, CompositeEvent, Event
 from qbatch.result import Counts
 from qbatch.shots import FIRST_OF_OTHERS, job_id
 from qbatch.snapshot import registration
+from qbatch.snapshot.comparing import Point
 from qbatch.snapshot.dividing import Candidates, Sample, put_aside_of
 from qbatch.snapshot.epochs import keep_calibration
 from qbatch.snapshot.jobs import NewResult
 from qbatch.snapshot.lending import Lent
 from qbatch.snapshot.put_aside import PutAside
 from qbatch.snapshot.reading import BOUNDS, checked, write_meta
-from qbatch.snapshot.registration import Point
 from qbatch.snapshot.reused import IMPORTED, REUSED, Reused, reused_of
 from qbatch.snapshot.schema import (
     JOB_COLUMNS,

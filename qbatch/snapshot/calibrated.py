@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
 from qbatch.bases import Setting, is_calibration
+from qbatch.instants import in_zone
 from qbatch.notation import duration
 
 if TYPE_CHECKING:
@@ -36,6 +37,8 @@ class PointLike(Protocol):
     @property
     def ordinal(self) -> int: ...
     @property
+    def backend(self) -> str: ...
+    @property
     def basis(self) -> str: ...
     @property
     def is_setting(self) -> bool: ...
@@ -56,25 +59,29 @@ class Calibrated:
     """By what a point is mended.
 
     Attributes:
-        counts: Setting of a calibration -> counts; without those that are not young enough.
+        jobs: Setting of a calibration -> its jobs; without those that are not young enough.
         ran: When the calibrations ran, seconds since 1970; empty where there are none.
         age_s: The longest time between them and the point's shots; None where there is none.
         is_before: They ran before the point's shots.
         untold: Why there is no calibration; "" where there is one.
     """
 
-    counts: Mapping[str, Counts] = field(default_factory=dict)
+    jobs: Mapping[str, Sequence[PointLike]] = field(default_factory=dict)
     ran: tuple[float, ...] = ()
     age_s: float | None = None
     is_before: bool = True
     untold: str = ""
 
+    @property
+    def counts(self) -> Mapping[str, Counts]:
+        """Setting of a calibration -> counts of its jobs together."""
+        return {text: _pooled(jobs) for text, jobs in self.jobs.items()}
+
     def __str__(self) -> str:
         if self.age_s is None:
             return ""
-        at = datetime.fromtimestamp(max(self.ran), UTC)
         when = "before" if self.is_before else "after"
-        return f"{at:%Y-%m-%d %H:%M:%S} UTC, {duration(self.age_s)} {when} its shots"
+        return f"{in_zone(max(self.ran))}, {duration(self.age_s)} {when} its shots"
 
     def facts(self) -> dict[str, Any]:
         """Return it as JSON has it, with the counts that numbers are made with."""
@@ -91,8 +98,9 @@ def longest_age_s(point: PointLike) -> float | None:
     """Return how old a point's calibration may be; None where it is the only one."""
     if point.is_setting or not point.settings:
         return None
-    readout = point._run.manifest.analysis.mitigation.readout
-    return None if readout is None else readout.every_s
+    from qbatch.providers import calibration_age_s
+
+    return calibration_age_s(point._run.manifest, point.backend)
 
 
 def calibrated(point: PointLike) -> Calibrated | None:
@@ -104,7 +112,7 @@ def calibrated(point: PointLike) -> Calibrated | None:
     calibrations = [each for each in point.settings if is_calibration(each.basis)]
     if not times or not calibrations:
         return Calibrated(untold="no shots yet" if calibrations else "it was forgotten")
-    counts: dict[str, Counts] = {}
+    jobs: dict[str, Sequence[PointLike]] = {}
     used: list[float] = []
     for each in calibrations:
         found = sorted(ran(each), key=lambda one: _age(times, one[0]))
@@ -117,10 +125,10 @@ def calibrated(point: PointLike) -> Calibrated | None:
             return Calibrated(untold=f"{said}; the nearest {duration(age_s)} {when} them")
         near = [one for one in found if _age(times, one[0]) <= every_s]
         own = _enough(near, _asked(point))
-        counts[each.basis] = _pooled(job for _, job in own)
+        jobs[each.basis] = [job for _, job in own]
         used += [at for at, _ in own]
     age_s = max(_age(times, at) for at in used)
-    return Calibrated(counts, (*used,), age_s, is_before=max(used) <= max(times))
+    return Calibrated(jobs, (*used,), age_s, is_before=max(used) <= max(times))
 
 
 def counts_of(point: PointLike) -> dict[str, Counts]:
@@ -131,6 +139,17 @@ def counts_of(point: PointLike) -> dict[str, Counts]:
     found = {each.basis: each.counts for each in own}
     there = {basis: counts for basis, counts in found.items() if counts is not None}
     return there if aged is None else {**there, **aged.counts}
+
+
+def calibrating_jobs(point: PointLike) -> dict[str, list[tuple[int, Counts]]]:
+    """Return the jobs by which a point is mended, by setting: each one's row, and its counts."""
+    aged = calibrated(point)
+    own = [each for each in point.settings if is_calibration(each.basis)]
+    jobs = {each.basis: each.jobs for each in own} if aged is None else aged.jobs
+    return {
+        text: [(job.ordinal, job.counts) for job in several if job.counts is not None]
+        for text, several in jobs.items()
+    }
 
 
 def why_uncalibrated(point: PointLike) -> str:

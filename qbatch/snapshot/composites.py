@@ -30,6 +30,7 @@ from qbatch.snapshot.steps import Steps
 from qbatch.snapshot.trust import (
     COMPOSITE_COLUMNS,
     NUM_COMPOSITE_COLUMNS,
+    OF_PURCHASES,
     checked_composite,
 )
 
@@ -149,7 +150,7 @@ class Composites(Steps):
         write_meta(self._db, {ASKED: told})
 
     def _composites_where(self, condition: str) -> list[StoredComposite]:
-        self._trust.check("composites", "intents", "ledger", "attempts", "moves")
+        self._trust.check(*OF_PURCHASES)
         found = self._rows(
             f"SELECT {COMPOSITE_COLUMNS}, intents.key, intents.body_crc, intents.body"
             " FROM composites LEFT JOIN intents ON intents.composite = composites.ordinal"

@@ -12,6 +12,7 @@ of one step and half of another.
 
 from __future__ import annotations
 
+import hashlib
 import os
 import sqlite3
 from collections.abc import Iterable, Iterator
@@ -39,6 +40,9 @@ NAME = SNAPSHOT
 #: Of larger files only the tables about purchases are looked through; of the others, what is read.
 MAX_CHECKED_BYTES = 64 << 20
 
+#: Larger files are not sealed: to read all of one takes longer than what a seal saves.
+MAX_SEALED_BYTES = 1 << 30
+
 #: How long to wait for a writer where readers and writers wait for one another, seconds.
 PATIENCE_S = 30.0
 
@@ -48,13 +52,16 @@ _VERSION = slice(60, 64)
 _ABOUT_PURCHASES = ("meta", "settings", "composites", "intents", "attempts", "ledger")
 
 
-def open_writer(folder: Path, durability: Durability, note: Note) -> sqlite3.Connection:
+def open_writer(
+    folder: Path, durability: Durability, note: Note, *, has_seal: bool = False
+) -> sqlite3.Connection:
     """Open the snapshot of `folder` for writing; make it when there is none.
 
     Args:
         folder: The run folder; its lock is held.
         durability: "full" survives power loss, "normal" the death of the process.
         note: What the last holder of the lock left behind.
+        has_seal: It is as that holder left it: see `is_sealed`.
 
     Raises:
         SnapshotError: It is damaged, newer than this qbatch, or the folder cannot be written.
@@ -65,7 +72,7 @@ def open_writer(folder: Path, durability: Durability, note: Note) -> sqlite3.Con
             undo_cut_off(path)
         is_new = note.journal == "new" and (not path.exists() or _is_unborn(path))
         if not is_new:
-            with closing(open_reader(folder)) as reader:
+            with closing(open_reader(folder, has_seal=has_seal)) as reader:
                 version = version_of(reader)
             if version in FORMER_VIEWS:
                 _upgrade(path, version)
@@ -80,12 +87,15 @@ def open_writer(folder: Path, durability: Durability, note: Note) -> sqlite3.Con
     return connection
 
 
-def open_reader(folder: Path, *, is_checked: bool = False) -> sqlite3.Connection:
+def open_reader(
+    folder: Path, *, is_checked: bool = False, has_seal: bool = False
+) -> sqlite3.Connection:
     """Open the snapshot of `folder` for reading only, beside a runner or without one.
 
     Args:
         folder: The run folder.
         is_checked: It was looked through just now.
+        has_seal: Its pages are as they were left: see `is_sealed`.
 
     Raises:
         SnapshotError: There is none, or it is damaged or newer than this qbatch.
@@ -106,12 +116,40 @@ def open_reader(folder: Path, *, is_checked: bool = False) -> sqlite3.Connection
         if is_checked:
             return connection
         try:
-            _check_pages(connection, path)
+            if not has_seal:
+                _check_pages(connection, path)
             _check_steps(connection, path, note, has_journal=has_journal)
         except BaseException:
             connection.close()
             raise
     return connection
+
+
+def seal_of(path: Path) -> bytes:
+    """What tells a snapshot, all of it folded in, from any other; b"": it is too large to be told.
+
+    Raises:
+        OSError: It cannot be read.
+    """
+    if path.stat().st_size > MAX_SEALED_BYTES:
+        return b""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").digest()
+
+
+def is_sealed(path: Path, note: Note) -> bool:
+    """Whether a snapshot is byte for byte what a holder left that had looked through it.
+
+    So nothing of it was lost, put back or spoilt at rest, and what was checked then holds still. A
+    file of which this cannot be said is looked through again. Its lock is held.
+
+    Args:
+        path: The snapshot.
+        note: What the last holder of the lock left behind.
+    """
+    if not note.seal or not path.exists() or _has_bytes(journal_of(path)):
+        return False
+    return not _has_bytes(undo_of(path)) and seal_of(path) == note.seal
 
 
 def journal_of(path: Path) -> Path:
@@ -257,6 +295,11 @@ def _check_version(connection: sqlite3.Connection, path: Path) -> None:
             f"{SCHEMA_VERSION}); finish it with that one, or start again with --fresh (the folder "
             "is set aside, not deleted)"
         )
+
+
+def data_version(connection: sqlite3.Connection) -> int:
+    """What changes while a connection is open when another one writes, and only then."""
+    return int(connection.execute("PRAGMA main.data_version").fetchone()[0])
 
 
 def version_of(connection: sqlite3.Connection) -> int:

@@ -57,13 +57,13 @@ class Double:
 
     def __str__(self) -> str:
         """In words, with its price."""
-        from qbatch.notation import listed
+        from qbatch.notation import amount, listed
 
         cost = "price not known, so budgets cannot count it"
         if self.cost is not None:
             cost = "free"
         if self.cost or self.is_guess:
-            cost = f"{self.cost:g} {self.unit} {self.source}, which budgets count"
+            cost = f"{amount(self.cost or 0.0, self.unit)} {self.source}, which budgets count"
         return (
             f"job {self.id} ({self.told_status}) is a second one under the name of "
             f"{listed(self.points, 2)}, which the run did not order: not in the ledger; {cost}"

@@ -36,7 +36,9 @@ class Enlarging(Jobs):
                 (bytes.fromhex(point_id),),
             ).fetchone()
             if row is None:
-                raise SelectionError(f"{self.folder}: no point {point_id}")
+                raise SelectionError(
+                    f"{self.folder}: no point {point_id}; `qbatch show` lists them"
+                )
             with checked(self.path):
                 own = point_from_row(row)
             (position,) = self._db.execute(

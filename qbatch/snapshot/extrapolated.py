@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+from qbatch.manifest.columns import OF_CURVE
 from qbatch.snapshot.points import PointResult, asked_of
 
 if TYPE_CHECKING:
@@ -36,10 +37,6 @@ def zne_rows(points: Iterable[PointResult], manifest: Manifest) -> Iterator[tupl
             each = found.estimate
             numbers = (each.value, each.se, each.low, each.high)
             yield (point.id, point.name, name, *numbers, found.chi2, found.dof, found.p)
-
-
-#: Ends of columns of a number without noise: how its values at each scale lie about the curve.
-OF_CURVE = {"_chi2": "χ² about the curve", "_dof": "its degrees of freedom", "_p": "p of that χ²"}
 
 
 def zne_columns(point: PointResult, manifest: Manifest) -> dict[str, float]:

@@ -10,14 +10,12 @@ from typing import TYPE_CHECKING, Protocol
 from qbatch.errors import SnapshotError, SourceErrors
 from qbatch.project import project_root
 from qbatch.snapshot.faults import translated
+from qbatch.snapshot.home import RUNS, is_believed, is_same, told_home
 from qbatch.snapshot.lock import RunLock, read_note
 from qbatch.snapshot.paths import SNAPSHOT
 
 if TYPE_CHECKING:
     from qbatch.snapshot.run import Run
-
-#: Where runs are kept, under the project's root.
-RUNS = "runs"
 
 
 class Owner(Protocol):
@@ -65,7 +63,9 @@ def find_run_folder(path: Path, out: Path | None = None) -> Path:
     if path.name == SNAPSHOT:
         return path.parent
     if not path.exists():
-        raise SnapshotError(f"{path}: no such run folder or manifest")
+        raise SnapshotError(
+            f"{path}: no such run folder or manifest; `qbatch status` lists the runs below here"
+        )
     if out is not None:
         return out
     from qbatch.manifest import load_manifest
@@ -97,7 +97,7 @@ def run_folder_of(manifest: Owner, suffix: str = "") -> Path:
         # version kept the run under the current folder.
         others = [each / RUNS / name for each in (start, *start.parents, Path.cwd().resolve())]
         for other in (start, *others):
-            if is_run_folder(other) and _is_same(owner_of(other) or "", manifest.path):
+            if is_run_folder(other) and is_same(owner_of(other) or "", manifest.path):
                 return as_seen(other)
     return as_seen(usual)
 
@@ -115,11 +115,11 @@ def check_owner(folder: Path, manifest: Owner) -> None:
     if manifest.path is None or not is_run_folder(folder):
         return
     owner = owner_of(folder)
-    if owner is None or not owner.is_file() or _is_same(owner, manifest.path):
+    if owner is None or not owner.is_file() or is_same(owner, manifest.path):
         return
     name = _name_of(folder)
     try:
-        if load_manifest(owner).name != name:
+        if is_believed(owner.parent, folder) and load_manifest(owner).name != name:
             return
     except SourceErrors:  # as it is now it is nobody's
         return
@@ -144,7 +144,9 @@ def check_made(folder: Path, name: str, text: str) -> None:
         SnapshotError: The run is that of a file which holds another.
     """
     owner = owner_of(folder) if is_run_folder(folder) else None
-    if owner is None or not owner.is_file() or owner.read_text("utf-8", "replace") == text:
+    if owner is None or not owner.is_file():
+        return
+    if is_believed(owner.parent, folder) and owner.read_text("utf-8", "replace") == text:
         return
     raise SnapshotError(
         f"{folder}: the run of {as_seen(owner.resolve())} is kept here, and the manifest {name!r} "
@@ -169,18 +171,7 @@ def owner_of(folder: Path) -> Path | None:
         return None
     if "manifest_folder" not in meta or "manifest_path" not in meta:
         return None
-    owner = Path(meta["manifest_folder"], Path(meta["manifest_path"]).name)
-    noted = meta.get("run_folder")
-    if noted is None or _is_same(noted, folder):
-        return owner
-    return Path(os.path.normpath(folder.resolve() / os.path.relpath(owner, noted)))
-
-
-def _is_same(one: str | Path, other: Path) -> bool:
-    try:
-        return Path(one).samefile(other)
-    except OSError:
-        return False
+    return told_home(meta, folder) / Path(meta["manifest_path"]).name
 
 
 def as_seen(path: Path) -> Path:

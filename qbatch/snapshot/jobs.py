@@ -16,6 +16,7 @@ from qbatch.job import JobState
 from qbatch.purchase import ENDED, CompositeEvent
 from qbatch.shots import Bounds
 from qbatch.snapshot import attempts, database, registration
+from qbatch.snapshot.comparing import Identities, Point
 from qbatch.snapshot.composites import Composites
 from qbatch.snapshot.faults import damaged, translated
 from qbatch.snapshot.former import Former, convert
@@ -30,7 +31,7 @@ from qbatch.snapshot.reading import (
     num_shown,
     read_fact,
 )
-from qbatch.snapshot.registration import Point, Registered, SettingOf
+from qbatch.snapshot.registration import Registered, SettingOf
 from qbatch.snapshot.schema import (
     JOB_COLUMNS,
     NUM_POINT_COLUMNS,
@@ -93,7 +94,7 @@ class Jobs(Composites):
         setting_of: SettingOf | None = None,
         former: Former | None = None,
         bounds: Mapping[str, Bounds] | None = None,
-        identities: Iterable[registration.Identity] | None = None,
+        identities: Identities | None = None,
         has_bases: bool = False,
     ) -> Registered:
         """Bring the points in line with a plan: one pass, one step; see `registration`.
@@ -103,7 +104,7 @@ class Jobs(Composites):
             setting_of: Text of a point's `setting`.
             former: By what the points of a folder of a former version are known again.
             bounds: Backend -> how many shots one job of it may take; of others, as before.
-            identities: Of all the points, where they are made faster than the points.
+            identities: Makes those of all the points, where that is faster than the points are.
             has_bases: Some of them may be settings in bases of their own.
 
         Raises:
@@ -118,10 +119,17 @@ class Jobs(Composites):
                     )
                 convert(self._db, former)
             registered, resized = registration.register(
-                self._db, points, setting_of, bounds or {}, identities, has_bases=has_bases
+                self._db,
+                points,
+                setting_of,
+                bounds or {},
+                identities,
+                has_bases=has_bases,
+                is_sound=self._is_sound,
             )
             for composite in self._prepared_of(resized):
                 self.happens(composite, CompositeEvent.UNWANTED)
+        self._is_compared = True
         if registered.added:
             database.checkpoint(self._db, self.path)
         return registered
@@ -185,7 +193,7 @@ class Jobs(Composites):
     def _job_of(self, point_id: str) -> JobRow:
         row = self._find(point_id)
         if row is None:
-            raise SelectionError(f"{self.folder}: no point {point_id}")
+            raise SelectionError(f"{self.folder}: no point {point_id}; `qbatch show` lists them")
         return row
 
     def _find(self, point_id: str) -> JobRow | None:

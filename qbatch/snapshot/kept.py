@@ -11,6 +11,7 @@ from collections.abc import Collection, Iterator
 from datetime import UTC, datetime
 from typing import Any
 
+from qbatch.arguments import of_type, takes
 from qbatch.circuit.earlier import doubt
 from qbatch.job import ACCOUNT, JobState
 from qbatch.snapshot import attempts
@@ -20,6 +21,7 @@ from qbatch.snapshot.origins import Origin, origins_at, read_origins
 from qbatch.snapshot.points import (
     PointResult,
 )
+from qbatch.snapshot.programs import read_programs
 from qbatch.snapshot.reading import (
     checked,
 )
@@ -27,6 +29,9 @@ from qbatch.snapshot.schema import (
     StoredPoint,
 )
 from qbatch.snapshot.times import Moment, read_moments
+
+#: What is asked about.
+POINT = of_type("a point of the run", PointResult)
 
 
 class Kept(Opened):
@@ -42,9 +47,18 @@ class Kept(Opened):
             setting: dict[str, Any] = json.loads(zlib.decompress(body[0][-1])) if body else {}
         return setting
 
+    @takes(point=POINT)
     def circuit_of(self, point: PointResult) -> str | None:
         """The circuit's text as `point` ran it, free parameters left in."""
         return self.setting_of(point).get("circuit")
+
+    @takes(point=POINT)
+    def programs_of(self, point: PointResult) -> tuple[str, ...]:
+        """What `point`'s circuit was translated to here for its machine, the latest last.
+
+        All parameters are a half in it; () where nothing was translated here.
+        """
+        return read_programs(self, point.setting)
 
     def doubt_of(self, point: PointResult) -> str:
         """Say why a result simulated by an earlier version may be wrong; "" where it is not."""
@@ -80,6 +94,7 @@ class Kept(Opened):
 
         return np.frombuffer(packed, dtype=np.complex128)
 
+    @takes(point=POINT)
     def raw_of(self, point: PointResult) -> list[tuple[str, bytes]]:
         """Every reply kept about `point`, as sent, oldest first.
 
@@ -89,6 +104,7 @@ class Kept(Opened):
         with checked(self.path):
             return [(kind, zlib.decompress(body)) for _, _, kind, *_, body in rows]
 
+    @takes(point=POINT)
     def log_of(self, point: PointResult) -> str:
         """What the provider logged about `point`'s composite job; "" for nothing."""
         self._trust.check("jobs", "composites")
@@ -102,6 +118,7 @@ class Kept(Opened):
         with checked(self.path):
             return zlib.decompress(rows[0][-1]).decode("utf-8", "replace") if rows else ""
 
+    @takes(point=POINT)
     def history_of(self, point: PointResult) -> list[tuple[datetime, JobState, str]]:
         """All moves of `point`'s jobs: when, to which state, why; oldest first."""
         rows = self._rows(

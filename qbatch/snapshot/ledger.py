@@ -26,6 +26,9 @@ NUM_COLUMNS = len(rows.Purchase._fields)
 #: Where a bill says that nothing was bought.
 NOT_BOUGHT = "not bought"
 
+#: Who said what something was to cost, where nobody did: the figures beside it are none.
+UNTOLD = "not told"
+
 #: Who said what was billed, where no bill came: the quote stands for it until one does.
 AS_QUOTED = "as quoted"
 
@@ -67,6 +70,22 @@ class Entry:
     setting: str | None = None
 
     @property
+    def has_quote(self) -> bool:
+        """Somebody told what it was to cost."""
+        return not self.quoted_by.startswith(UNTOLD)
+
+    @property
+    def is_untold(self) -> bool:
+        """Nobody told what it costs, neither before it was bought nor since."""
+        return self.billed is None and not self.has_quote
+
+    def figure(self, name: str) -> Any:
+        """Return what stands in a column of the ledger; None where nobody told it."""
+        if name in ("quoted", "reserved") and not self.has_quote:
+            return None
+        return getattr(self, name)
+
+    @property
     def counted(self) -> float:
         """What counts against a budget."""
         return self.reserved if self.billed is None else self.billed - self.refunded
@@ -100,6 +119,7 @@ class Total:
         reserved: The most that they may have cost.
         outstanding: Of that, what is not billed yet.
         open: How many those are.
+        untold: How many of these were bought at a price that nobody told.
         charged: How many were charged something.
         billed: What was charged.
         refunded: Of that, given back.
@@ -111,6 +131,7 @@ class Total:
     reserved: float = 0.0
     outstanding: float = 0.0
     open: int = 0
+    untold: int = 0
     charged: int = 0
     billed: float = 0.0
     refunded: float = 0.0
@@ -140,6 +161,7 @@ class Total:
         if entry.billed is None:
             self.outstanding += entry.reserved
             self.open += 1
+            self.untold += entry.is_untold
         else:
             self.charged += entry.billed > 0
             self.billed += entry.billed
@@ -198,10 +220,11 @@ def _figures(entries: Sequence[Entry]) -> tuple[Any, ...]:
         return "; ".join(dict.fromkeys(said for e in entries if (said := getattr(e, name))))
 
     bills = [entry.billed for entry in entries if entry.billed is not None]
+    known = [entry for entry in entries if entry.has_quote]
     return (
-        sum(entry.quoted for entry in entries),
+        sum(entry.quoted for entry in known) if known else None,
         told("quoted_by"),
-        sum(entry.reserved for entry in entries),
+        sum(entry.reserved for entry in known) if known else None,
         sum(bills) if bills else None,
         told("billed_by"),
         sum(entry.refunded for entry in entries),

@@ -85,14 +85,13 @@ class Listing(Numbered):
             return iter(points)
         return (point for point in points if not is_reference(point.name))
 
-    def _forgotten(self) -> dict[str, tuple[str, ...]]:
-        """Name of a point -> the bases of its settings that were forgotten."""
+    def _forgotten(self) -> dict[str, dict[str, int]]:
+        """Name of a point -> basis of a setting that was forgotten -> shots asked for."""
         with translated(self.path), checked(self.path):
-            names = forgotten_settings(self._db)
-        found: dict[str, tuple[str, ...]] = {}
-        for name in names:
-            point = point_of(name)
-            found[point] = (*found.get(point, ()), setting_of(name))
+            gone = forgotten_settings(self._db)
+        found: dict[str, dict[str, int]] = {}
+        for name, shots in gone.items():
+            found.setdefault(point_of(name), {})[setting_of(name)] = shots
         return found
 
     def settings(self) -> Iterator[PointResult]:
@@ -171,15 +170,17 @@ class Listing(Numbered):
         if isinstance(key, int):
             return self._at(key)
         if not isinstance(key, str):
-            raise TypeError(f"a point is found by its name, id or place, not by {key!r}")
+            raise TypeError(
+                f"a point is found by its name, id or place, not by {key!r}; give one of these"
+            )
         if not self.has_settings:
             return self._found(key)
         if settings := self._settings_of(key):
-            return as_point(settings, self._forgotten().get(key, ()))
+            return as_point(settings, self._forgotten().get(key, {}))
         found = self._found(key)
         settings = () if found.start else self._settings_of(point_of(found.name))
         if settings and settings[0].name == found.name:
-            return as_point(settings, self._forgotten().get(found.name, ()))
+            return as_point(settings, self._forgotten().get(found.name, {}))
         return replace(found, is_setting=True)
 
     def _settings_of(self, name: str) -> Sequence[PointResult]:

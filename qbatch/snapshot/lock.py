@@ -9,6 +9,9 @@ Rules: the note has a fixed size and is written in place, so that a full disk ca
 its second half, the number of steps, is written after each step and not synced. After the death of
 a process it is exact. After a power cut it may be behind the journal, or, where that is not synced
 either, before it.
+
+Behind it stands the seal: a digest of the snapshot as its last holder left it. It says nothing but
+whether the file is that one, byte for byte, so it need not be durable, nor be taken away.
 """
 
 from __future__ import annotations
@@ -26,6 +29,7 @@ from pathlib import Path
 from typing import Literal, get_args
 
 from qbatch.errors import RunLockedError, SnapshotError
+from qbatch.instants import told_if_known
 from qbatch.snapshot.faults import unusable
 from qbatch.system import is_alive, read_at, try_lock, write_at
 
@@ -44,6 +48,9 @@ PROBES, PROBE_S = 4, 0.05
 
 #: Where the number of steps stands, and how long it is with its CRC and newline.
 STEPS_AT, STEPS_BYTES = 512, 26
+
+#: Where the seal stands, and how long it is: a SHA-256.
+SEAL_AT, SEAL_BYTES = 544, 32
 
 #: Where Linux says what is open, and under which name it is now.
 _OPEN_FILES = Path("/proc/self/fd")
@@ -65,6 +72,7 @@ class Note:
         inode: Of the lock's file, by which a copy of it is known; 0: not noted.
         is_copy: The folder may be one of several copies, so another may have bought its points.
         steps: Durable so far; None: not known.
+        seal: See `database.is_sealed`; b"": there is none.
     """
 
     pid: int | None = None
@@ -76,6 +84,7 @@ class Note:
     inode: int = 0
     is_copy: bool = False
     steps: int | None = None
+    seal: bytes = b""
 
     def is_of(self, inode: int) -> bool:
         """Whether a lock's file is the one that this was noted in, and not a copy of it."""
@@ -140,7 +149,7 @@ class RunLock:
 
     def _write(self) -> None:
         facts = asdict(self.note)
-        del facts["steps"]
+        del facts["steps"], facts["seal"]
         text = json.dumps(facts).encode()[: STEPS_AT - 1].ljust(STEPS_AT - 1) + b"\n"
         try:
             write_at(self._fd, text, 0)
@@ -172,6 +181,11 @@ class RunLock:
             write_at(self._fd, line, STEPS_AT)
             if self._elsewhere >= 0:
                 write_at(self._elsewhere, line, 0)
+
+    def seal(self, digest: bytes) -> None:
+        """Note what the snapshot is now; it does not matter where that fails."""
+        with suppress(OSError):
+            write_at(self._fd, digest, SEAL_AT)
 
     def count_elsewhere(self, path: Path, steps: int) -> None:
         """Note how many steps are durable in a file outside of the folder, too.
@@ -266,7 +280,8 @@ def _read(fd: int) -> Note:
         note = Note()
     if not isinstance(note.pid, int | None) or note.journal not in get_args(Journal):
         note = Note()
-    return replace(note, steps=_steps_in(text[STEPS_AT : STEPS_AT + STEPS_BYTES]))
+    steps, seal = text[STEPS_AT : STEPS_AT + STEPS_BYTES], text[SEAL_AT : SEAL_AT + SEAL_BYTES]
+    return replace(note, steps=_steps_in(steps), seal=seal)
 
 
 def _steps_in(text: bytes) -> int | None:
@@ -289,6 +304,7 @@ def _read_holder(fd: int) -> Note:
 def _who(path: Path, holder: Note) -> str:
     return (
         f"{path.parent}: another qbatch run holds this folder: process {holder.pid or '?'} "
-        f"on {holder.host or '?'}, since {holder.started_at or '?'}; wait for it, or stop it "
-        "(Ctrl-C) and give this command again; another run takes a folder of its own with --out DIR"
+        f"on {holder.host or '?'}, since {told_if_known(holder.started_at) or '?'}; wait for it, "
+        "or stop it (Ctrl-C) and give this command again; another run takes a folder of its own "
+        "with --out DIR"
     )

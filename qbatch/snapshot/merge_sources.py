@@ -17,6 +17,7 @@ from typing import Any
 
 from qbatch.errors import SnapshotError
 from qbatch.job import IN_FLIGHT, JobState
+from qbatch.manifest.decisions import kept_decisions
 from qbatch.providers import is_here
 from qbatch.purchase import ASKED
 from qbatch.snapshot.attempts import Attempt
@@ -25,6 +26,7 @@ from qbatch.snapshot.epochs import KEY
 from qbatch.snapshot.faults import translated
 from qbatch.snapshot.jobs import NewResult
 from qbatch.snapshot.ledger import Entry
+from qbatch.snapshot.programs import KEY as PROGRAM
 from qbatch.snapshot.reading import checked
 from qbatch.snapshot.reused import IMPORTED, REUSED, Reused, reused_of
 from qbatch.snapshot.run import Run
@@ -179,6 +181,10 @@ class Source(Run):
         """Rows of the calibrations that it knows."""
         return self._large("settings", "key GLOB ?", (f"{KEY}*",))
 
+    def program_rows(self) -> Any:
+        """Rows of the programs that it knows."""
+        return self._large("settings", "key GLOB ?", (f"{PROGRAM}*",))
+
     def composite_row(self, ordinal: int | None) -> Any:
         """Columns id, backend, generation, jobs, memo, sent_at, key and body; None for none."""
         rows = self._rows(
@@ -220,7 +226,22 @@ def check_sources(sources: Sequence[Source]) -> None:
                 f"{source.folder}: {jobs} of it may still be at a provider, and only that folder "
                 f"knows of them: `qbatch fetch {source.folder}`, `cancel` or `resolve` first"
             )
+    _check_decided(sources)
     _check_doubles(sources)
+
+
+def _check_decided(sources: Sequence[Source]) -> None:
+    """See that no two decided one question otherwise."""
+    known = dict[Any, tuple[Source, str]]()
+    for source in sources:
+        for each in kept_decisions(source.meta, str(source.folder)):
+            other, chosen = known.setdefault(each.question, (source, each.chosen))
+            if chosen != each.chosen:
+                raise SnapshotError(
+                    f"{source.folder}: backend {each.backend!r} was decided to be {each.chosen} "
+                    f"there, and {chosen} in {other.folder}: they are of two machines, and stay "
+                    "apart; `qbatch diff` compares them"
+                ).about("any-of")
 
 
 def _check_doubles(sources: Sequence[Source]) -> None:

@@ -2,11 +2,12 @@
 
 Rules: what was measured of a content comes from the first folder that has it; shots that lie on
 those already there are not used, but what they cost counts. What one folder set aside counts from
-no copy of it. Where a job stands then is what the
-table of purchases says to its end in the other folder. A purchase that stands in several folders
-(one is a copy of another) counts once: it is known by its provider's id; where there is none, by
-folder, job and attempt. What a provider may still hold is in no merged folder, so such folders are
-refused. The sources stay as they are, and the new folder has an identity of its own.
+no copy of it. Where a job stands then is what the table of purchases says to its end in the other
+folder. Calibrations that are bought again as they grow old count from each folder, for each mends
+the points that ran near to it. A purchase that stands in several folders (one is a copy of another)
+counts once: it is known by its provider's id; where there is none, by folder, job and attempt. What
+a provider may still hold is in no merged folder, so such folders are refused. The sources stay as
+they are, and the new folder has an identity of its own.
 """
 
 from __future__ import annotations
@@ -22,9 +23,12 @@ from pathlib import Path
 from typing import Any
 
 from qbatch.accuracy.kept import join_decisions
+from qbatch.bases import is_calibration, setting_of
 from qbatch.drafts import draft_beside
 from qbatch.errors import SnapshotError
 from qbatch.job import CompositeJob, Job, JobState
+from qbatch.manifest.decisions import DECIDED, decided_fact, kept_decisions
+from qbatch.providers import calibration_age_s
 from qbatch.purchase import ENDED, IN_FLIGHT, CompositeEvent, Event
 from qbatch.shots import FIRST_OF_OTHERS, job_id
 from qbatch.snapshot import attempts, database, ledger, registration
@@ -95,7 +99,7 @@ def merge(folders: Sequence[Path], out: Path) -> Merged:
         sources, copies = [], []
         for folder in folders:
             if not is_run_folder(folder):
-                raise SnapshotError(f"{folder}: no run is kept here")
+                raise SnapshotError(f"{folder}: no run is kept here; name a run's folder")
             lock = RunLock(folder)
             stack.callback(lock.release)
             copies += [folder] if lock.note.is_copy else []
@@ -135,13 +139,20 @@ class _Home:
             if row.job.state is JobState.COMPLETED
         )
 
-    def placed(self, point: StoredPoint) -> StoredPoint:
-        """Return shots of another run as they are numbered here: behind those that there are."""
-        if point.start < FIRST_OF_OTHERS:
+    def placed(self, point: StoredPoint, *, is_apart: bool) -> StoredPoint:
+        """Return shots of another run as they are numbered here: behind those that there are.
+
+        Args:
+            point: The job, as that run has it.
+            is_apart: It counts beside shots of the same numbers, for it has a time of its own.
+        """
+        is_met = is_apart and self.has_shots_of(point.start, point.shots)
+        if point.start < FIRST_OF_OTHERS and not is_met:
             return point
         ends = (each.start + each.shots for each, _ in self.rows.values())
         start = max((FIRST_OF_OTHERS, *ends))
-        return replace(point, start=start, id=job_id(point.point_id, start))
+        id_, content = job_id(point.point_id, start), point.point_id
+        return replace(point, start=start, id=id_, content=content, wanted=None)
 
 
 class _Target(SettingAside):
@@ -213,6 +224,9 @@ class _Target(SettingAside):
             if each.is_over
         }
         self._keep_targets(source)
+        ours = kept_decisions(self.meta(), str(self.folder))
+        if ours or DECIDED in source.meta:
+            self.set_meta(**{DECIDED: decided_fact(ours, source.meta.get(DECIDED))})
         if decided := join_decisions(self.meta(), source.meta):
             self.set_meta(**decided)
         composites: dict[int, list[tuple[StoredPoint, int]]] = defaultdict(list)
@@ -244,6 +258,7 @@ class _Target(SettingAside):
         self.set_meta(**joined_facts(self.meta(), source.meta))
         with self.transaction():
             keep_rows(self._db, source.calibration_rows())
+            keep_rows(self._db, source.program_rows())
 
     def _take_one(
         self,
@@ -260,7 +275,8 @@ class _Target(SettingAside):
         self._bill_known(purchases)
         is_done = row.job.state is JobState.COMPLETED
         result = {each.key for each in purchases if each.generation == row.job.generation}
-        point = home.placed(point)
+        is_apart = is_done and not result & self._measured and _is_aged(source, point)
+        point = home.placed(point, is_apart=is_apart)
         is_wanted = is_done and not (
             home.has_shots_of(point.start, point.shots)
             or result & self._measured
@@ -425,6 +441,13 @@ class _Target(SettingAside):
                     home.rows[id_] = point, replace(row, composite=ordinal)
         rows = [self._homes[point.point_id].rows[point.id][1] for point, _ in taken]
         self.save_jobs(rows, note=f"merged from {source.folder}")
+
+
+def _is_aged(source: Source, point: StoredPoint) -> bool:
+    """Whether a job is of a calibration that counts by when it ran, of which others do not tell."""
+    if not is_calibration(setting_of(point.name)):
+        return False
+    return calibration_age_s(source.manifest, point.backend) is not None
 
 
 def _after_history(mine: Job, theirs: Job, generation: int) -> Job:

@@ -16,6 +16,7 @@ from qbatch.errors import SnapshotError
 from qbatch.snapshot import database
 from qbatch.snapshot.estimates import analysis_key
 from qbatch.snapshot.faults import translated
+from qbatch.snapshot.home import home_of
 from qbatch.snapshot.lock import holder_of
 from qbatch.snapshot.reading import (
     BY_CONTENT,
@@ -110,7 +111,7 @@ class Opened:
     @cached_property
     def manifest(self) -> Manifest:
         """The manifest of the latest `run`, from the text kept with the results."""
-        found = manifest_in(self.meta)
+        found = manifest_in(self.meta, self.folder)
         if found is None:
             raise SnapshotError(
                 f"{self.path}: its manifest is not kept here, for the run was cut off early or "
@@ -126,7 +127,10 @@ class Opened:
         Returns:
             Whether all else in it is as it was when the run began.
         """
+        from qbatch.manifest.reading import decide_manifest
+
         kept = self.manifest
+        manifest = decide_manifest(manifest, kept.decisions)
         for each in manifest.analysis.made_elsewhere:
             each.fall_back_on(kept.sums)
         about = {name: getattr(manifest, name) for name in ANALYSED}
@@ -135,7 +139,10 @@ class Opened:
             for name in type(kept).model_fields
             if name not in ANALYSED
         )
-        self.manifest = manifest if is_same else kept.model_copy(update=about)
+        if not is_same:
+            kept = kept.model_copy(update=about)
+            kept.move_to(manifest.folder)  # the person named it: its files are those there
+        self.manifest = manifest if is_same else kept
         self.__dict__.pop("analysis_key", None)
         return is_same
 
@@ -208,20 +215,26 @@ class Opened:
             return int(read_fact(self._db, POINTS) or 0), planned, plan
 
 
-def manifest_in(facts: Mapping[str, str]) -> Manifest | None:
+def manifest_in(facts: Mapping[str, str], folder: Path) -> Manifest | None:
     """Read the manifest that is kept with a run; None where it is not.
+
+    Args:
+        facts: Of the run.
+        folder: The run's: see `home` for where the manifest's files are.
 
     Raises:
         SourceErrors: It is none that this qbatch reads.
     """
     from qbatch.manifest import parse_manifest
+    from qbatch.manifest.decisions import kept_decisions
 
     if not facts.keys() >= OF_MANIFEST:
         return None
     return parse_manifest(
         facts["manifest"],
         file=facts["manifest_path"] + (", merged with its bases" if read_sources(facts) else ""),
-        folder=Path(facts["manifest_folder"]),
+        folder=home_of(facts, folder),
         overrides=json.loads(facts["overrides"]),
+        decisions=kept_decisions(facts, str(folder / database.NAME)),
         sums=json.loads(facts.get("sums", "{}")),
     )

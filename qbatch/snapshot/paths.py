@@ -12,6 +12,12 @@ from urllib.parse import quote_from_bytes, unquote_to_bytes
 #: Of the file in a run folder that is its snapshot.
 SNAPSHOT = "snapshot.db"
 
+#: What the names of files and folders begin with, in a run folder, that no report may replace.
+RESERVED = (
+    *("snapshot.", "points.pages", "running.json", "rehearsal.json"),
+    *("figures", "slurm", "."),
+)
+
 #: Facts of a run that are paths.
 FACTS = frozenset({"manifest_path", "manifest_folder", "run_folder"})
 

@@ -12,8 +12,8 @@ points: see `point_rows`, and `settings` for a point that is measured in several
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 from qbatch.bases import Setting, is_calibration, is_reference, is_shared_out, is_twirled, shots_of
@@ -83,7 +83,7 @@ class PointResult:
         settings: Where it is measured in several settings, or in another basis than as its circuit
             is written: each alone; else empty. Shots are those of each.
         is_setting: It is a setting alone, which has those numbers only that come of it alone.
-        forgotten: Bases of settings of it that were forgotten, until a plan has them again.
+        forgotten: Basis of a setting that was forgotten -> shots asked for; 0 where not known.
     """
 
     id: str
@@ -112,7 +112,7 @@ class PointResult:
     pieces: tuple[PointResult, ...] = ()
     settings: tuple[PointResult, ...] = ()
     is_setting: bool = False
-    forgotten: tuple[str, ...] = ()
+    forgotten: Mapping[str, int] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         return f"<PointResult {self.name!r}: {self.state}>"
@@ -182,8 +182,8 @@ class PointResult:
     def asked(self) -> int:
         """Shots asked for of all its settings, those left out that others are bought with."""
         there = sum(each.shots for each in self.each_setting if not each.same_as)
-        forms = [each.shots for each in self.settings if is_twirled(each.basis)]
-        gone = (forms[0] if forms and is_twirled(t) else self.shots for t in self.forgotten)
+        form = next((each.shots for each in self.settings if is_twirled(each.basis)), self.shots)
+        gone = (n or (form if is_twirled(of) else self.shots) for of, n in self.forgotten.items())
         return there + sum(gone)
 
     @property
@@ -279,6 +279,13 @@ class PointResult:
 
         return counts_of(self)
 
+    @property
+    def calibrating_jobs(self) -> Mapping[str, Sequence[tuple[int, Counts]]]:
+        """Setting of each calibration by which it is mended -> its jobs: row, and counts."""
+        from qbatch.snapshot.calibrated import calibrating_jobs
+
+        return calibrating_jobs(self)
+
     def _result(self) -> Packed | None:
         """What is kept of its result."""
         return self._packed
@@ -292,12 +299,7 @@ class PointResult:
     @property
     def facts(self) -> Mapping[str, Any]:
         """What the provider said about how it ran: timings, method, versions."""
-        if self.settings:
-            return _facts_by_setting(self.settings)
-        if self.pieces:
-            return _facts_of(self.pieces)
-        packed = self._result()
-        return {} if packed is None else json.loads(packed[1])
+        return _facts(self)
 
     @property
     def warning(self) -> str:
@@ -408,9 +410,13 @@ def in_words(state: JobState, done: int, wanted: int) -> str:
     return f"{word}: {whole(done)} of {whole(wanted)} done"
 
 
-def _facts_by_setting(settings: Sequence[PointResult]) -> Mapping[str, Any]:
-    """What is told of the first of the settings, and of the others by their bases."""
-    first, *others = settings
+def _facts(point: PointResult) -> Mapping[str, Any]:
+    """What is told of the first of its settings, and of the others by their bases."""
+    if not point.settings:
+        packed = point._result()
+        alone = {} if packed is None else json.loads(packed[1])
+        return _facts_of(point.pieces) if point.pieces else alone
+    first, *others = point.settings
     further = {each.basis: each.facts for each in others if each.facts}
     return {**first.facts, **({"settings": further} if further else {})}
 

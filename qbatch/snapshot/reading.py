@@ -26,6 +26,9 @@ POINTS, PLAN = "points", "plan"
 #: Facts that are of no use without one another.
 OF_MANIFEST = frozenset({"manifest", "manifest_path", "manifest_folder", "overrides"})
 
+#: Of which plan the rows are: the second fact, as it was then, and a digest of its points.
+REGISTERED = "registered"
+
 #: How many rows buy further shots of a point; how many of them the plan needs: ``3/2``.
 PIECES = "pieces"
 
@@ -36,8 +39,8 @@ PLACES = "places"
 #: the circuit is written: ``24/36``; missing where no plan ever had such.
 SETTINGS = "settings"
 
-#: Names of settings that were forgotten, of points that have others, as a JSON list; each is gone
-#: from it when the folder is brought in line with a plan.
+#: Name -> shots asked for, of settings that were forgotten of points that have others, as JSON;
+#: each is gone from it when the folder is brought in line with a plan.
 FORGOTTEN = "forgotten_settings"
 
 #: How many shots one job of each backend may take, as it was when the points were last placed.
@@ -186,14 +189,16 @@ def num_settings(db: sqlite3.Connection) -> tuple[int, int] | None:
     return int(further), int(rotated)
 
 
-def forgotten_settings(db: sqlite3.Connection) -> list[str]:
-    """Names of settings that were forgotten while their points have others.
+def forgotten_settings(db: sqlite3.Connection) -> dict[str, int]:
+    """Settings that were forgotten while their points have others: name -> shots asked for.
+
+    Folders of before that was kept tell 0 shots.
 
     Raises:
         Mismatch: The fact is damaged.
     """
-    found: list[str] = json.loads(read_fact(db, FORGOTTEN) or "[]")
-    return found
+    found: dict[str, int] | list[str] = json.loads(read_fact(db, FORGOTTEN) or "{}")
+    return dict.fromkeys(found, 0) if isinstance(found, list) else found
 
 
 def name_points(db: sqlite3.Connection) -> None:
@@ -277,7 +282,7 @@ SELECT rank, count(*) FROM (
 def _points_by_state(db: sqlite3.Connection) -> dict[JobState, int]:
     """Points in each state, of which some have several settings."""
     name_points(db)
-    forgotten = json.dumps(forgotten_settings(db))
+    forgotten = json.dumps([*forgotten_settings(db)])
     found = db.execute(_COUNT_BY_POINT, (forgotten,))
     return {PRECEDENCE[rank]: number for rank, number in found}
 

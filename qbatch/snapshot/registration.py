@@ -13,12 +13,12 @@ import sqlite3
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 from qbatch.bases import point_of
 from qbatch.job import JobState
 from qbatch.purchase import BOUGHT
 from qbatch.shots import ANY, Bounds, job_id, to_buy
+from qbatch.snapshot.comparing import Digest, Identities, Point, compare, note_plan
 from qbatch.snapshot.reading import (
     BOUNDS,
     FORGOTTEN,
@@ -34,11 +34,9 @@ from qbatch.snapshot.reading import (
     write_meta,
 )
 from qbatch.snapshot.schema import (
-    POINT_COLUMNS,
     ROOM_BYTES,
     Mismatch,
     StoredPoint,
-    checked_point,
     crc_of,
     parameters_text,
     place_values,
@@ -50,31 +48,6 @@ CHUNK = 1_000
 
 #: Distinct settings remembered while placing; more are looked up again.
 MAX_SETTINGS = 10_000
-
-
-class Point(Protocol):
-    """What `register` needs of a sweep point."""
-
-    @property
-    def id(self) -> str: ...
-    @property
-    def name(self) -> str: ...
-    @property
-    def circuit(self) -> str: ...
-    @property
-    def backend(self) -> str: ...
-    @property
-    def shots(self) -> int: ...
-    @property
-    def repeat(self) -> int: ...
-    @property
-    def parameters(self) -> tuple[tuple[str, bool | int | float | str], ...]: ...
-    @property
-    def seed(self) -> int: ...
-    @property
-    def setting(self) -> str: ...
-    @property
-    def same_as(self) -> str: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,9 +65,6 @@ class Registered:
     removed: int
 
 
-#: Of a point: its id, name, circuit, backend, shots, and the key of its setting.
-Identity = tuple[bytes, str, str, str, int, str]
-
 #: Key of a setting -> its canonical text.
 SettingOf = Callable[[str], str]
 
@@ -104,9 +74,10 @@ def register(
     points: Iterable[Point],
     setting_of: SettingOf | None,
     bounds: Mapping[str, Bounds],
-    identities: Iterable[Identity] | None = None,
+    identities: Identities | None = None,
     *,
     has_bases: bool = False,
+    is_sound: bool = False,
 ) -> tuple[Registered, set[int]]:
     """Do it, inside the caller's transaction.
 
@@ -115,38 +86,36 @@ def register(
         points: In plan order; never held in memory.
         setting_of: Text of a point's `setting`, kept to explain later changes; None: keep none.
         bounds: Backend -> how many shots one job of it may take; where one is missing, as before.
-        identities: Of all the points, where they are made faster than the points.
+        identities: Makes those of all the points, where that is faster than the points are.
         has_bases: Some may be settings in bases of their own.
+        is_sound: Rows stand as they were left.
 
     Returns:
         What was found; rows whose jobs, not bought yet, take other shots than before.
     """
-    fresh = iter(points)
+    fresh, planned, digest = iter(points), 0, Digest(has_settings=setting_of is not None)
     former = _known_bounds(db)
     bounds = {**former, **bounds}
-    planned = 0
     if bounds == former and not (_is_any_misfit(db, bounds) or _is_any_cut_left(db)):
-        told = _told(fresh, identities, has_settings=setting_of is not None)
-        planned, rest = _skip_unchanged(db, told)
-        if identities is None:
-            fresh = itertools.chain((point for _, point in rest if point is not None), fresh)
-        else:
-            fresh = itertools.islice(fresh, planned, None) if rest else iter(())
+        planned, fresh = compare(db, fresh, identities, digest, is_sound=is_sound)
     first_changed = next(fresh, None)
     before, was_planned = _num_points(db)
     had = was_planned + _count(db, "SELECT count(*) FROM places")
     if first_changed is None and planned == had and not forgotten_settings(db):
+        note_plan(db, digest, planned)
         return Registered(planned, 0, before - was_planned), set()
     if before:
         _check_indexes(db)
     _clear_places(db, planned)
     placing = Placing(db, setting_of, bounds)
     if first_changed is not None:
-        planned = placing.place(itertools.chain((first_changed,), fresh), planned)
+        fresh = itertools.chain((first_changed,), fresh)
+        planned = placing.place(digest.noting(fresh) if identities else fresh, planned)
     begin_jobs(db)
-    note_forgotten(db, ())
+    note_forgotten(db, {})
     note_numbers(db, has_bases=has_bases)
     write_meta(db, {BOUNDS: json.dumps(bounds)})
+    note_plan(db, digest, planned)
     after, now_planned = _num_points(db)
     return Registered(planned, after - before, after - now_planned), placing.resized
 
@@ -217,11 +186,15 @@ def _num_points(db: sqlite3.Connection) -> tuple[int, int]:
     return found
 
 
-def note_forgotten(db: sqlite3.Connection, names: Iterable[str]) -> None:
-    """Note which settings are gone whose points have others; nothing else knows of them."""
-    kept = [*dict.fromkeys(names)]
-    if kept != forgotten_settings(db):
-        write_meta(db, {FORGOTTEN: json.dumps(kept, ensure_ascii=False)})
+def note_forgotten(db: sqlite3.Connection, gone: Mapping[str, int]) -> None:
+    """Note which settings are gone whose points have others; nothing else knows of them.
+
+    Args:
+        db: The writer.
+        gone: Name -> shots asked for.
+    """
+    if gone != forgotten_settings(db):
+        write_meta(db, {FORGOTTEN: json.dumps(gone, ensure_ascii=False)})
 
 
 def settings_left(db: sqlite3.Connection, names: Iterable[str]) -> list[str]:
@@ -278,67 +251,6 @@ def _check_indexes(db: sqlite3.Connection) -> None:
     verdict = str(db.execute("PRAGMA main.integrity_check(points)").fetchone()[0])
     if verdict != "ok":
         raise Mismatch(verdict)
-
-
-def _told(
-    points: Iterator[Point], identities: Iterable[Identity] | None, *, has_settings: bool
-) -> Iterator[tuple[Identity, Point | None]]:
-    """Yield the identity of each point, with the point where it had to be made for that."""
-    found: Iterator[tuple[Identity, Point | None]]
-    if identities is not None:
-        found = ((identity, None) for identity in identities)
-    else:
-        found = ((_identity_of(point), point) for point in points)
-    if has_settings:
-        return found
-    return (((*identity[:-1], ""), point) for identity, point in found)
-
-
-def _skip_unchanged(
-    db: sqlite3.Connection, told: Iterator[tuple[Identity, Point | None]]
-) -> tuple[int, Sequence[tuple[Identity, Point | None]]]:
-    """Return how many points stand where they stood, and what was read of `told` behind them.
-
-    Raises:
-        Mismatch: The next one does not because its row is damaged.
-    """
-    known, same = db.execute(_PLANNED), 0
-    while chunk := list(itertools.islice(told, CHUNK)):
-        rows = known.fetchmany(len(chunk))
-        expected = [(*identity, same + at) for at, (identity, _) in enumerate(chunk)]
-        if [row[:7] for row in rows] != expected:
-            known.close()
-            pairs = enumerate(zip(rows, expected, strict=False))
-            at = next((at for at, (row, each) in pairs if row[:7] != each), len(rows))
-            if at < len(rows):
-                _check_row(db, rows[at][7])
-            return same + at, chunk[at:]
-        same += len(chunk)
-    known.close()
-    return same, ()
-
-
-#: The points of the plan in order, with their identities, positions and rows.
-_PLANNED = """
-SELECT coalesce(content, id), name, circuit, backend, coalesce(wanted, shots), setting,
-    position AS at, ordinal
-FROM points WHERE position IS NOT NULL AND start = 0
-UNION ALL SELECT coalesce(points.content, points.id), places.name, places.circuit, places.backend,
-    places.shots, points.setting, places.position AS at, points.ordinal
-FROM places JOIN points ON points.ordinal = places.point
-ORDER BY at
-"""
-
-
-def _identity_of(point: Point) -> Identity:
-    """Its id, and what may change without it."""
-    told = (point.name, point.circuit, point.backend, point.shots)
-    return (bytes.fromhex(point.id), *told, point.setting)
-
-
-def _check_row(db: sqlite3.Connection, ordinal: int) -> None:
-    sql = f"SELECT {POINT_COLUMNS} FROM points WHERE ordinal = ?"
-    checked_point(db.execute(sql, (ordinal,)).fetchone())
 
 
 @dataclass(frozen=True, slots=True)

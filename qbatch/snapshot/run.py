@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Literal, Self
 
 from typing_extensions import deprecated
 
+from qbatch.arguments import NOTHING, TEXT, Kind, takes
 from qbatch.errors import PointsFailed
 from qbatch.job import JobState
 from qbatch.snapshot.calibrations import Calibrations
@@ -50,6 +51,10 @@ if TYPE_CHECKING:
 
 #: States of points that came to nothing, or of which nobody knows.
 LOST = frozenset({JobState.FAILED, JobState.CANCELLED, JobState.HELD})
+
+POINTS = Kind(
+    "points of the run", lambda value: isinstance(value, Iterable) and not isinstance(value, str)
+)
 
 
 class Run(Listing):
@@ -214,6 +219,7 @@ class Run(Listing):
         """The manifest's named analyses of `point`, each with its interval."""
         return point.estimates
 
+    @takes(register=TEXT | NOTHING, bit_order=TEXT, points=POINTS | NOTHING)
     def counts_array(
         self,
         register: str | None = None,
@@ -311,8 +317,3 @@ class Run(Listing):
             return f"<Run in {self.folder}, closed>"
         states = ", ".join(f"{number} {state}" for state, number in self.counts_by_state().items())
         return f"<Run {self.name!r} in {self.folder}: {states or 'no points'}>"
-
-    def _repr_html_(self) -> str:
-        from qbatch.snapshot.tables import to_html
-
-        return to_html(self)

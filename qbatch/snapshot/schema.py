@@ -156,9 +156,12 @@ def crc_with_more(before: Sequence[Any], more: tuple[Any, ...], silent: tuple[An
     return crc_of(before if more == silent else (*before, *more))
 
 
+_COMPACT = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False)
+
+
 def dump(value: Any) -> str:
     """Compact JSON; keys keep their order."""
-    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+    return _COMPACT.encode(value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -409,7 +412,8 @@ def checked_job(job: rows.Job, job_id: str) -> Job:
     Raises:
         Mismatch: They do not match their CRC.
     """
-    if job.crc != crc_of(job[:-1]) and (job.crc or not is_pristine(job)):
+    is_new = job.crc == 0 and is_pristine(job)
+    if not is_new and job.crc != crc_of(job[:-1]):
         raise Mismatch(f"job row {job.ordinal}")
     known = (job.provider_job_id, job.status, job.error, job.cost, job.unit)
     return Job(job_id, JobState(job.state), job.generation, *known)

@@ -3,6 +3,9 @@
 Rules: every write stands inside ``with steps.transaction()`` and is durable when that ends; before
 each, the folder's path still leads to the files that are held. What is read goes through a second
 connection that sees whole steps alone.
+
+Who looked through all of it, or made it, seals it at the end; what has its seal is not looked
+through again (`database.is_sealed`).
 """
 
 from __future__ import annotations
@@ -10,7 +13,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
@@ -29,6 +32,7 @@ from qbatch.snapshot.epochs import (
 from qbatch.snapshot.faults import damaged, translated, unusable
 from qbatch.snapshot.lock import Durability, RunLock
 from qbatch.snapshot.place import Place
+from qbatch.snapshot.programs import keep_programs
 from qbatch.snapshot.quotes import QUOTES, Recalled, dump_quotes, read_quotes
 from qbatch.snapshot.reading import (
     BY_CONTENT,
@@ -68,18 +72,23 @@ class Steps:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise unusable(folder, error) from error
-        self._steps, self._is_closed = 0, False
+        self._steps, self._is_closed, self._is_compared = 0, False, False
         with ExitStack() as stack:
             self._lock = RunLock(folder, durability)
             stack.callback(self._lock.release)
-            self._db = database.open_writer(folder, durability, self._lock.found)
+            with translated(self.path):
+                self._is_sound = database.is_sealed(self.path, self._lock.found)
+            self._db = database.open_writer(
+                folder, durability, self._lock.found, has_seal=self._is_sound
+            )
             stack.callback(self._db.close)
+            self._data_version = database.data_version(self._db)
             self._place, self._lost = Place(folder, self._lock), ""
             self._begin()
             self._reader = database.open_reader(folder, is_checked=True)
             stack.callback(self._reader.close)
             self._place = Place(folder, self._lock)  # now with its journal
-            self._trust = Trust(self._reader, self.path)
+            self._trust = Trust(self._reader, self.path, is_sound=self._is_sound)
             check_number_of_points(self._reader, self.path)
             stack.pop_all()
 
@@ -88,6 +97,7 @@ class Steps:
         with translated(self.path), checked(self.path):
             is_new = read_fact(self._db, PLAN) is None
         if is_new:
+            self._is_sound = True
             now = datetime.now(UTC).isoformat(timespec="seconds")
             with self.transaction():
                 write_meta(self._db, {"created_at": now, IDS: BY_CONTENT})
@@ -143,13 +153,26 @@ class Steps:
             self._check_place()
         finally:
             self._reader.close()
+            is_ours = database.data_version(self._db) == self._data_version
             try:
                 busy = self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
             finally:
                 self._db.close()
             if not busy:
                 self._lock.mark("closed")
+        if is_ours and not busy:
+            self._seal()
         remove_standing(self.folder)  # not before it is known that this is our folder still
+
+    def _seal(self) -> None:
+        """Tell the next holder that this is what was looked through, where it was.
+
+        Not where another program wrote into it meanwhile: that was not looked through. Without a
+        seal the next one looks for itself: it does not matter where this fails.
+        """
+        if self._is_sound or (self._is_compared and self._trust.has_checked_purchases):
+            with suppress(OSError):
+                self._lock.seal(database.seal_of(self.path))
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -197,6 +220,13 @@ class Steps:
         with self.transaction():
             write_meta(self._db, values)
 
+    def latest_move(self) -> int:
+        """The number of the step by which a job moved last; 0 where none did yet."""
+        found = "SELECT seq FROM events WHERE job IS NOT NULL ORDER BY seq DESC LIMIT 1"
+        with translated(self.path), checked(self.path):
+            row = self._reader.execute(found).fetchone()
+        return 0 if row is None else int(row[0])
+
     def note_calibration(self, backend: str, calibration: Any) -> None:
         """Keep the calibration that came with a result, inside the caller's transaction.
 
@@ -206,6 +236,11 @@ class Steps:
         known = json.loads(read_meta(self._db).get("calibrations", "{}"))
         if known.get(backend) != calibration:
             write_meta(self._db, {"calibrations": dump({**known, backend: calibration})})
+
+    def note_programs(self, programs: Mapping[str, str]) -> None:
+        """Keep what circuits are translated to: key of a setting -> program."""
+        with self.transaction():
+            keep_programs(self._db, programs)
 
     def note_reading(self, backend: str, calibration: Any, at: float) -> None:
         """Keep what a machine's calibration was at an instant, in the caller's transaction."""

@@ -126,7 +126,7 @@ class Snapshot(Enlarging):
         if double.is_settled:
             raise SelectionError(
                 f"{self.folder}: job {id_} is over already ({double.status}), at {double.cost:g} "
-                f"{double.unit} {double.source}: there is nothing to decide"
+                f"{double.unit} {double.source}; decide on others"
             )
         if cost and not double.unit:
             raise SelectionError(
@@ -153,7 +153,7 @@ class Snapshot(Enlarging):
         account = self.account_of(row)
         if not account:
             raise SelectionError(
-                f"{row.job.id[:12]}: with which account it was made is not known: adopt it under "
+                f"{row.job.id[:12]}: with which account it was made is not known; adopt it under "
                 "its id at the provider, or --resubmit it or --give-up"
             )
         for one in self.open_composites():
@@ -173,11 +173,13 @@ class Snapshot(Enlarging):
         if own.job.id == id_ or not held:
             held = [row for row in self.all_jobs_of([id_]) if row.job.state is JobState.HELD]
         if not held:
-            raise SelectionError(f"{own.job.id[:12]} is {own.job.state}, not held")
+            raise SelectionError(
+                f"{own.job.id[:12]} is {own.job.state}, not held; `qbatch status` shows what is"
+            )
         if len(held) > 1:
             others = ", ".join(row.job.id[:12] for row in held if row.job.id != own.job.id)
             raise SelectionError(
-                f"{id_[:12]} has several held jobs: decide on those of further shots first, "
+                f"{id_[:12]} has several held jobs; decide on those of further shots first, "
                 f"each by its id ({others})"
             )
         return held[0]
@@ -196,7 +198,7 @@ class Snapshot(Enlarging):
         if found is None:
             raise SelectionError(
                 f"{row.job.id[:12]} cannot be adopted, for how it was sent is not known here any "
-                "more: --resubmit it or --give-up"
+                "more; --resubmit it or --give-up"
             )
 
     def _check_is_free(self, provider_job_id: str, row: JobRow) -> None:
@@ -231,11 +233,11 @@ class Snapshot(Enlarging):
         with self.transaction():
             for composite in prepared:
                 self.happens(composite, CompositeEvent.UNWANTED)
-            gone = [*forgotten_settings(self._db), *self._names_of(row.ordinal for row in rows)]
+            gone = forgotten_settings(self._db) | self._asked_by(row.ordinal for row in rows)
             self.remove_rows(row.ordinal for row in rows)
             if num_settings(self._db) is not None:
                 left = registration.settings_left(self._db, gone)
-                registration.note_forgotten(self._db, left)
+                registration.note_forgotten(self._db, {name: gone[name] for name in left})
             registration.note_numbers(self._db)
             ledger.note_number(self._db)
         return len(ids)
@@ -246,13 +248,16 @@ class Snapshot(Enlarging):
         for table, column in _TABLES_OF_A_POINT:
             self._db.executemany(f"DELETE FROM {table} WHERE {column} = ?", values)
 
-    def _names_of(self, ordinals: Iterable[int]) -> list[str]:
-        """How points of these rows are called, at each place of the plan."""
+    def _asked_by(self, ordinals: Iterable[int]) -> dict[str, int]:
+        """Names of points of these rows, at each place of the plan -> shots that they ask for."""
         sql = (
-            "SELECT name FROM points WHERE ordinal = ?1 AND start = 0 AND position IS NOT NULL"
-            " UNION ALL SELECT name FROM places WHERE point = ?1"
+            "SELECT name, coalesce(wanted, shots) FROM points"
+            " WHERE ordinal = ?1 AND start = 0 AND position IS NOT NULL"
+            " UNION ALL SELECT places.name, coalesce(points.wanted, points.shots) FROM places"
+            " JOIN points ON points.ordinal = places.point WHERE places.point = ?1"
         )
-        return [name for ordinal in ordinals for (name,) in self._db.execute(sql, (ordinal,))]
+        found = (pair for ordinal in ordinals for pair in self._db.execute(sql, (ordinal,)))
+        return dict(found)
 
     def _prepared_with(self, rows: Iterable[JobRow]) -> list[int]:
         """Composite jobs with some of these in them that were prepared, and not sent.

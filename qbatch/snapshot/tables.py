@@ -5,16 +5,15 @@ pandas and xarray are in the extra ``[data]`` and are imported here, when asked 
 
 from __future__ import annotations
 
-import html
 import itertools
 import math
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from qbatch.errors import ExtraError, SelectionError
-from qbatch.manifest.columns import ENDS, FIGURES, HEAD, TAIL
+from qbatch.manifest.columns import ENDS, FIGURES, HEAD, OF_CURVE, TAIL
 from qbatch.snapshot.dimensions import axis_values, dimensions_of
-from qbatch.snapshot.extrapolated import OF_CURVE, zne_columns
+from qbatch.snapshot.extrapolated import zne_columns
 from qbatch.snapshot.ledger import figures_by_point, figures_of
 from qbatch.snapshot.machine_columns import MachineColumns
 
@@ -24,13 +23,10 @@ if TYPE_CHECKING:
 
     from qbatch.job import JobState
     from qbatch.manifest.models import Manifest
-    from qbatch.result import Counts, CountsArray, Estimate
+    from qbatch.result import Counts, CountsArray
     from qbatch.snapshot.dimensions import Dimension
     from qbatch.snapshot.ledger import Purchase
     from qbatch.snapshot.points import PointResult
-
-#: Rows of the HTML table; a notebook is no place for more.
-MAX_HTML_ROWS = 20
 
 #: Cells of an xarray dataset; a sparse sweep of many axes can ask for more than a machine has.
 MAX_CELLS = 50_000_000
@@ -162,7 +158,7 @@ def to_xarray(run: Run) -> xr.Dataset:
     dimensions, constant = dimensions_of(run)
     shape = tuple(len(one.places) for one in dimensions)
     if math.prod(shape) > MAX_CELLS:
-        raise SelectionError(f"{run.name}: axes of {shape} values are too sparse for one array")
+        raise SelectionError(f"{run.name}: axes of {shape} values are too sparse; ask for a table")
     arrays: dict[str, Any] = {"state": np.full(shape, "", dtype="U10")}
     for point in run:
         values = axis_values(point)
@@ -243,7 +239,9 @@ def counts_array(
             rows.append(point.counts)
             names.append(point.name)
     if not rows:
-        raise SelectionError(f"{run.name}: no point is completed, so there is nothing to count")
+        raise SelectionError(
+            f"{run.name}: no point is completed, so there is nothing to count; run or fetch it"
+        )
     try:
         return CountsArray.of(rows, register, bit_order=bit_order, names=names)
     except KeyError as error:
@@ -297,36 +295,3 @@ def _cells_of(point: PointResult, manifest: Manifest) -> dict[str, Any]:
         cells.setdefault("counted", point.counts.shots)
         cells["outcomes"] = len(point.counts)
     return cells
-
-
-def to_html(run: Run) -> str:
-    """A summary line and the first points, escaped, without scripts or styles of its own."""
-    states = ", ".join(f"{number} {state}" for state, number in run.counts_by_state().items())
-    return f"<p><b>{html.escape(run.name)}</b>: {html.escape(states)}</p>{points_to_html(run)}"
-
-
-def points_to_html(run: Run) -> str:
-    """The first points and their numbers, likewise."""
-    points = list(itertools.islice(run, MAX_HTML_ROWS))
-    names = list(dict.fromkeys(name for point in points for name in point.estimates))
-    head = "".join(f"<th>{html.escape(name)}</th>" for name in ("point", "state", *names))
-    body = "".join(f"<tr>{_html_row(point, names)}</tr>" for point in points)
-    more = len(run) - len(points)
-    tail = f"<p>… and {more:,} more</p>" if more > 0 else ""
-    level = f"{100 * run.manifest.analysis.intervals.level:.4g} %"
-    tail += f"<p>[low, high]: {level} intervals.</p>" if names else ""
-    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{tail}"
-
-
-def _told(estimate: Estimate) -> str:
-    """Value, standard error, interval; where all shots agree an error of 0 would say too much."""
-    error = f" ± {estimate.se:.2g}" if estimate.se else ""
-    return f"{estimate.value:.4g}{error} [{estimate.low:.4g}, {estimate.high:.4g}]"
-
-
-def _html_row(point: PointResult, names: list[str]) -> str:
-    cells = [point.name, point.job.error or point.state_in_words]
-    for name in names:
-        estimate = point.estimates.get(name)
-        cells.append("" if estimate is None else _told(estimate))
-    return "".join(f"<td>{html.escape(cell)}</td>" for cell in cells)

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
+from random import Random
 
 import pytest
 
 from qbatch.accuracy.deciding import MORE, NO_MONEY, REACHED
 from qbatch.accuracy.kept import read_rounds
+from qbatch.errors import OverBudget
 from qbatch.executor import Options
 from qbatch.executor.rehearsal import Rehearsal, rehearse
 from qbatch.job import JobState
 from qbatch.manifest import parse_manifest
 from qbatch.plan import expand
 from qbatch.snapshot import Run
+from tests.proving import for_a_while
 
 MANIFEST = """
 qbatch: 1
@@ -97,3 +100,34 @@ def test_no_cloud_sells_more_than_the_budget_has_and_the_others_go_on(tmp_path: 
         last = {each.point: each.decision for each in read_rounds(found.meta)}
     why = {name: last[f"backend={name},t=1.5"].why for name in only.backends}
     assert why == dict.fromkeys(why, REACHED) | dict.fromkeys(only.summary.over_budget, NO_MONEY)
+
+
+#: Backend -> unit of its bills, and what the targets cost there without a limit, at least.
+ASKED = {
+    "forte": ("credits", 40.0),
+    "rensselaer": ("qpu_seconds", 6.0),
+    "aria": ("usd", 25.0),
+    "garnet": ("eur", 1.2),
+    "toshiko": ("usd", 0.6),
+}
+
+
+@pytest.mark.slow
+def test_whatever_the_budgets_are_no_cloud_sells_more(tmp_path: Path) -> None:
+    chance = Random(14)
+    stopped = 0
+    for number in for_a_while(range(1000), 4, 12.0):
+        limits = {name: chance.uniform(0.3, 1.2) * most for name, (_, most) in ASKED.items()}
+        lines = [f"  {name}: {{{ASKED[name][0]}: {limit:.6f}}}" for name, limit in limits.items()]
+        aim = f"  aim: {chance.choice(['worst', 'total'])}"
+        folder = tmp_path / str(number)
+        try:
+            done = played(folder, budget="\n".join(["budget:", *lines, aim, ""]))
+        except OverBudget:  # the first round alone is beyond one of them: nothing is bought
+            assert not (folder / "r" / "snapshot.db").exists()
+            continue
+        (only,) = done.passes
+        for name, limit in limits.items():
+            assert sum(only.backends[name].spent.values()) <= limit + 1e-9, limits
+        stopped += len(only.summary.over_budget)
+    assert stopped

@@ -61,6 +61,7 @@ def best_by_trying(
 WORTH: dict[Aim, Callable[[list[float]], float]] = {"worst": max, "total": sum}
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=12)
 @given(
     st.lists(st.tuples(st.floats(0.02, 1.0), st.integers(20, 200)), min_size=2, max_size=3),

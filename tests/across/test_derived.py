@@ -16,6 +16,7 @@ from qbatch.across.hull import Region, hull
 from qbatch.errors import SourceErrors
 from qbatch.plan import expand
 from qbatch.result import wilson
+from qbatch.snapshot import PointResult
 from tests.across.made import across_of, manifest_of, ones
 
 P = {"p": "1"}
@@ -359,43 +360,61 @@ analysis:
 """
 
 
-def test_points_that_share_forms_of_a_twirled_circuit_are_not_independent(tmp_path: Path) -> None:
-    """Shots of two angles are independent, the choice of their forms is not; X has its own."""
+def test_numbers_of_twirled_points_err_as_they_do_in_each_form(tmp_path: Path) -> None:
+    """Form by form, from the counts: what is made of a form's numbers is one of n repetitions."""
     head = 'OPENQASM 3.0;\ninclude "stdgates.inc";\ninput float theta;\nqubit[2] q;\nbit[2] c;\n'
     (tmp_path / "a.qasm").write_text(f"{head}ry(theta) q[0];\ncx q[0], q[1];\nc = measure q;\n")
     (tmp_path / "m.yaml").write_text(TWIRLED)
     run = qbatch.run(tmp_path / "m.yaml", out=tmp_path / "s")
     found = {one.name: one.estimate for one in run.derived()}
-    arms = {
-        (p.parameters["theta"], name): (e.value - e.low, e.high - e.value, e.se)
-        for p in run
-        for name, e in p.estimates.items()
+    z = {(p.parameters["theta"], name): _of_forms(p, name) for p in run for name in ("Z", "XX")}
+    raw = [p.estimates["Z"].se for p in run]
+    wanted = {
+        "more": z[0.3, "Z"] + z[0.4, "Z"],
+        "less": z[0.3, "Z"] - z[0.4, "Z"],
+        "bases": z[0.3, "Z"] + z[0.4, "XX"],
+        "both": z[0.3, "Z"] + z[0.3, "XX"],
     }
     told = {name: each for name, each in found.items() if each is not None}
-    assert told.keys() == {"more", "raw", "bases"}
-    for name, parts, adds in (
-        ("more", [(0.3, "Z.twirl"), (0.4, "Z.twirl")], True),
-        ("raw", [(0.3, "Z"), (0.4, "Z")], False),
-        ("bases", [(0.3, "Z.twirl"), (0.4, "XX.twirl")], False),
-    ):
-        one, other = (arms[part][2] for part in parts)
-        assert told[name].se == pytest.approx(one + other if adds else math.hypot(one, other))
-        both = math.hypot(*(arms[part][0] for part in parts))
-        assert (told[name].value - told[name].low > 1.1 * both) == adds
+    assert told.keys() == {*wanted, "raw", "square"}
+    for name, each in wanted.items():
+        assert told[name].value == pytest.approx(each.mean())
+        assert told[name].se == pytest.approx(each.std(ddof=1) / 4, rel=1e-9)
+    more, square = told["more"], told["square"]
+    assert square.se == pytest.approx(2 * more.value * more.se, rel=0.1)
+    assert told["raw"].se == pytest.approx(math.hypot(*raw))
+
+
+def _of_forms(point: PointResult, name: str) -> np.ndarray:
+    """⟨Z0⟩ or ⟨X0 X1⟩ in each form, of the bits as they would be read unflipped."""
+    found = {}
+    for text, counts in point.counts_by_basis.items():
+        basis, is_twirled, twirl = text.rpartition("twirl=")
+        if is_twirled and basis.startswith("X") == (name == "XX"):
+            form, flips = twirl.split(":")
+            value = 0
+            for bits, shots in counts.to_dict().items():
+                read = int(bits, 2) ^ int(flips, 2)
+                value += shots * (-1) ** (read.bit_count() if name == "XX" else read & 1)
+            found[int(form)] = value / counts.shots
+    return np.array([found[form] for form in range(16)])
 
 
 TWIRLED = """\
 qbatch: 1
 name: twirled
 circuits: {a: a.qasm}
-backends: {ideal: {provider: local}}
+backends: {noisy: {provider: local, noise: {readout: {p10: 0.01, p01: 0.2}}}}
 sweep: {matrix: {theta: [0.3, 0.4]}, seed: 3}
-shots: 1600
+shots: 16000
 analysis:
   observables: {Z: Z0, XX: X0 X1}
   mitigation: {twirl: {n: 16}}
   derived:
     more: Z.twirl[theta=0.3] + Z.twirl[theta=0.4]
+    less: Z.twirl[theta=0.3] - Z.twirl[theta=0.4]
+    square: (Z.twirl[theta=0.3] + Z.twirl[theta=0.4])**2
+    both: Z.twirl[theta=0.3] + XX.twirl[theta=0.3]
     raw: Z[theta=0.3] + Z[theta=0.4]
     bases: Z.twirl[theta=0.3] + XX.twirl[theta=0.4]
 """

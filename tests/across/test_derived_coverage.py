@@ -14,7 +14,7 @@ from tests.across.derived_coverage import Case
 from tests.proving import Allowance
 
 #: Data sets of each number of shots, and seconds after which fewer do.
-DATA_SETS, FEWER, LONG_S = 600, 150, 6.0
+DATA_SETS, FEWER, LONG_S = 600, 150, 3.0
 
 
 #: A data set of those with fits takes 0.3 s: the script alone measures them.

@@ -12,7 +12,7 @@ import pytest
 from scipy.stats import norm
 
 import qbatch
-from qbatch.across import Across, AcrossNumber
+from qbatch.across import Across, AcrossNumber, Points
 from qbatch.errors import SourceErrors
 from qbatch.manifest import parse_manifest
 from qbatch.plan import expand
@@ -201,7 +201,7 @@ def test_a_run_tells_what_is_made_of_its_fits(tmp_path: Path) -> None:
 
 
 def test_fits_and_own_numbers_of_twirled_points_share_forms(tmp_path: Path) -> None:
-    """Two backends measure the same forms: the raw fits are independent, those of forms are not."""
+    """Two backends measure the same forms, each of which tells anew what the fits differ by."""
     (tmp_path / "m.yaml").write_text(TWIRLED)
     (tmp_path / "own.py").write_text(
         "def own(points):\n    return sum(p.estimates['z'].value for p in points), 0.5\n"
@@ -209,7 +209,11 @@ def test_fits_and_own_numbers_of_twirled_points_share_forms(tmp_path: Path) -> N
     run = qbatch.run(tmp_path / "m.yaml", out=tmp_path / "s", trust=True)
     found = {one.name: one.estimate for one in run.derived()}
     errors = {
-        fitted.name: [one.parameters["a"].se for one in run.fits() if one.name == fitted.name]
+        fitted.name: [
+            one.parameters["b" if fitted.name == "t" else "a"].se
+            for one in run.fits()
+            if one.name == fitted.name
+        ]
         for fitted in run.fits()
     }
     raw, twirl, own = (found[name] for name in ("raw", "twirl", "mine"))
@@ -217,8 +221,55 @@ def test_fits_and_own_numbers_of_twirled_points_share_forms(tmp_path: Path) -> N
     assert twirl is not None
     assert own is not None
     assert raw.se == pytest.approx(math.hypot(*errors["f"]))
-    assert twirl.se == pytest.approx(sum(errors["t"]))
+    x, y = [1.3, 1.5, 1.8], {backend: _of_forms(run, backend) for backend in ("one", "two")}
+    at_0 = {backend: np.polyfit(x, each, 1)[1] for backend, each in y.items()}
+    differ = at_0["one"] - at_0["two"]
+    assert twirl.se == pytest.approx(differ.std(ddof=1) / 4, rel=0.1)
+    assert twirl.se < 0.8 * math.hypot(*errors["t"])
     assert own.se == pytest.approx(1.0)
+
+
+def test_points_of_the_forms_that_theory_was_fitted_to_are_not_independent_of_it(
+    tmp_path: Path,
+) -> None:
+    """A line of one backend, and points of another: a check takes the worst of both errors."""
+    asked = TWIRLED.replace('  own:\n    s: {python: "own.py:own", over: theta}\n', "")
+    asked = asked[: asked.index("  derived:")].replace("fits:\n", f"fits:\n{OF_ONE}")
+    (tmp_path / "m.yaml").write_text(asked + THEORY)
+    run = qbatch.run(tmp_path / "m.yaml", out=tmp_path / "s")
+    (check,) = judge_run(run)
+    judged = {one.name: one.estimate for several in check.kept.values() for one in several}
+    points = Points(run.manifest)
+    points.add_all(run)
+    (agreement,) = (each for each in Across(points).expected if each.backend == "two")
+    assert len(judged) == len(agreement.residuals) == 3
+    for one in agreement.residuals:
+        wide = judged[one.point]
+        assert wide is not None
+        arm = one.estimate.value - one.estimate.low
+        assert wide.value - wide.low == pytest.approx(arm + 1.96 * one.expected_se, rel=1e-3)
+
+
+OF_ONE = "    u: {model: line, x: theta, y: z.twirl, where: {backend: one}}\n"
+
+THEORY = """\
+  expected: {z.twirl: u.a*theta + u.b}
+checks:
+  - {that: z.twirl == expected, where: {backend: two}}
+"""
+
+
+def _of_forms(run: qbatch.Run, backend: str) -> np.ndarray:
+    """⟨Z0⟩ at each angle, in each form, of the bits as they would be read unflipped."""
+    found = np.zeros((3, 16))
+    points = [point for point in run if point.backend == backend]
+    for row, point in zip(found, points, strict=True):
+        for text, counts in point.counts_by_basis.items():
+            if text.startswith("twirl="):
+                form, flips = text.removeprefix("twirl=").split(":")
+                ones = counts.marginal([0]).to_dict().get("1", 0) / counts.shots
+                row[int(form)] = (1 - 2 * ones) * (-1) ** int(flips[-1])
+    return found
 
 
 TWIRLED = """\
@@ -236,10 +287,10 @@ circuits:
       cx q[0], q[1];
       c = measure q;
 backends:
-  one: {provider: local}
-  two: {provider: local, noise: {readout: 0.03}}
-sweep: {matrix: {theta: [0.3, 0.7, 1.2], backend: [one, two]}, seed: 3}
-shots: 320
+  one: {provider: local, noise: {readout: {p10: 0.01, p01: 0.2}}}
+  two: {provider: local, noise: {readout: {p10: 0.01, p01: 0.1}}}
+sweep: {matrix: {theta: [1.3, 1.5, 1.8], backend: [one, two]}, seed: 3}
+shots: 16000
 analysis:
   observables: {z: Z0}
   mitigation: {twirl: {n: 16}}
@@ -250,6 +301,6 @@ analysis:
     s: {python: "own.py:own", over: theta}
   derived:
     raw: f.a[backend=one] - f.a[backend=two]
-    twirl: t.a[backend=one] - t.a[backend=two]
+    twirl: t.b[backend=one] - t.b[backend=two]
     mine: s[backend=one] - s[backend=two]
 """

@@ -88,7 +88,7 @@ def test_a_number_without_an_error_is_told_and_left_out_of_chi_squared() -> None
     sure = Estimate(2.0, 0.0, 2.0, 2.0)
     assert (pull(sure, 2.0, 2.0), pull(sure, 2.5, 2.0)) == (0.0, None)
     residuals = [Residual("a", 2.0, sure, 0.0), Residual("b", 2.5, sure, None)]
-    found = Agreement("p", "one", "x", residuals, 0, 0, 0.0, 1)
+    found = Agreement("p", "one", "x", residuals, 0, 0, 0.0, 1, 1.0)
     assert (found.without_error, found.worst) == (1, residuals[0])
     assert agreement_facts(found)["points"][1]["pull"] is None
     (row,) = theory_rows(SimpleNamespace(expected=[found]), {})  # type: ignore[arg-type]
@@ -137,6 +137,7 @@ def test_checks_compare_with_what_theory_says_at_each_point(
     assert main(["check", str(run.folder)]) == 5
 
 
+@pytest.mark.slow
 def test_reports_files_and_figures_show_theory(run: Any, tmp_path: Path) -> None:
     assert main(["report", str(run.folder)]) == 0
     text = (run.folder / "report.md").read_text()

@@ -74,6 +74,7 @@ def test_a_strangers_theory_does_not_run(
     assert not Path("ran").exists()
 
 
+@pytest.mark.slow
 def test_points_are_held_against_what_a_function_says_also_when_its_code_is_gone(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

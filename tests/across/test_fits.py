@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import qbatch
-from qbatch.across import Across, Points, read_across
+from qbatch.across import Across, Measured, Points, read_across
 from qbatch.across.fits import Fitted
 from qbatch.manifest import parse_manifest
 from qbatch.plan import expand
@@ -131,11 +131,22 @@ def test_a_parameter_is_a_number_across_points(decay: qbatch.snapshot.Run) -> No
 def test_what_is_not_measured_is_told_and_too_little_is_undecided(tmp_path: Path) -> None:
     short, long = fits_of(run_of(tmp_path, select="backend=long and wait<60us"))
     assert short.solution is None
-    assert short.reason.startswith("none of 20 points is measured")
+    assert short.reason.startswith("none of 20 points has p1 (")
+    assert "is not measured (created)" in short.reason
     assert long.missing == 8
     assert "8 more not measured" in long.quality
     (note,) = {number.note for number in long.numbers()}
     assert "8 more not measured" in note
+
+
+def test_of_a_long_sweep_no_point_is_compared_with_each_other(
+    decay: qbatch.snapshot.Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def compared(one: Measured, other: object) -> bool:
+        raise AssertionError(f"{one.name} is compared: of 20,000 points it takes minutes")
+
+    monkeypatch.setattr(Measured, "__eq__", compared)
+    assert [one.missing for one in fits_of(decay)] == [0, 0]
 
 
 def test_points_that_tell_nothing_are_undecided_with_the_reason(tmp_path: Path) -> None:

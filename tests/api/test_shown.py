@@ -124,8 +124,25 @@ def test_swept_texts_are_inert(tmp_path: Path):
 def test_a_run_shows_its_checks_and_numbers(run: qbatch.Run):
     html = run._repr_html_()
     assert "<td>z &gt;= 0.5</td><td>fail</td><td>3 points: 2 pass, 1 fail</td>" in html
-    assert "<td>theta=3.14</td><td>completed</td><td>-1 " in html
+    assert "<td>theta=3.14</td><td>completed</td><td>-1.000(+74−0) [-1.000, " in html
     assert [str(check.verdict) for check in run.check()] == ["fail"]
+
+
+def test_numbers_in_a_notebook_read_as_those_of_a_report(run: qbatch.Run):
+    """They were 1 [0.926, 1] there; and where all shots agree 1 ± 0 would claim too much."""
+    cells = run._repr_html_()
+    assert "<td>theta=0</td><td>completed</td><td>1.000(+0−74) [0.926, 1.000]</td>" in cells
+    assert re.search(
+        r"<td>theta=0.5</td><td>completed</td><td>0\.\d{3}\(\d\d\) \[0\.\d{2,3}, ", cells
+    )
+    assert "95 % intervals" in cells
+
+
+def test_a_notebook_shows_the_first_points_and_how_many_more_there_are(tmp_path: Path):
+    many = made(sweep=qbatch.sweep(theta=[k / 25 for k in range(25)]), checks=[])
+    html = qbatch.run(many, out=tmp_path / "many")._repr_html_()
+    assert html.count("<td>completed</td>") == 20
+    assert "<p>… and 5 more</p>" in html
 
 
 def test_a_manifest_tells_its_axes_in_short():
@@ -165,7 +182,7 @@ def test_an_offer_has_the_price_and_buys_nothing(provider: str, tmp_path: Path):
     asked: dict[str, Any] = {"out": tmp_path / "run", "surroundings": clouds.surroundings()}
     offer = qbatch.offer(manifest, **asked)
     assert offer.prices.keys() == {UNITS[provider]}
-    assert UNITS[provider] in Tags(offer._repr_html_()).text
+    assert UNITS[provider].lower() in Tags(offer._repr_html_()).text.lower()
     assert clouds.ledger() == []
     assert not (tmp_path / "run").exists()
     clouds.close()
@@ -218,7 +235,7 @@ def test_a_figure_has_what_was_asked_for_and_is_saved(run: qbatch.Run, tmp_path:
     assert figure.svg.count("<title>theta=") == 3  # each point has its name
     saved = figure.save(tmp_path / "turned.svg")
     assert saved.read_text("utf-8") == figure.svg
-    with pytest.raises(SelectionError, match=r"the picture is SVG; write .*turned\.svg"):
+    with pytest.raises(SelectionError, match=r"is SVG; write .*turned\.svg, or .* `qbatch figure`"):
         figure.save(tmp_path / "turned.png")
     with pytest.raises(UnwritableError, match="there is no folder"):
         figure.save(tmp_path / "no" / "turned.svg")

@@ -63,7 +63,6 @@ def measure() -> Iterator[Row]:
         us = ours[JOBS + 20][index] - ours[20][index]
         them = theirs[JOBS + 20][index] - theirs[20][index]
         yield Row(
-            "OQC",
             f"1,000 Bell jobs on the served emulator, {what}, start-up taken off",
             f"{us:.2f} {unit}",
             "official CompositeJob.execute",
@@ -73,7 +72,6 @@ def measure() -> Iterator[Row]:
         )
     us, them = ours[JOBS + 20][2], theirs[JOBS + 20][2]
     yield Row(
-        "OQC",
         "the same, peak memory of the process",
         f"{us:.0f} MiB",
         "official CompositeJob.execute",

@@ -22,6 +22,11 @@ with open(sys.argv[2], "w") as out:
 """
 
 
+#: The same behind what each command of qbatch's must have: its libraries, and their models or not.
+LIBRARIES = "import click, yaml\nfrom pydantic import BaseModel\n" + BY_HAND
+MODELS = "import qbatch.manifest.models\n" + LIBRARIES
+
+
 def manifest(side: int) -> str:
     axes = f"    gamma: {{linspace: [0, 1, {side}]}}\n    beta: {{linspace: [0, 1, 1000]}}\n"
     return HEAD.replace("  zip:\n    gamma:\n", "  matrix:\n" + axes)
@@ -46,6 +51,7 @@ def measure() -> Iterator[Row]:
                 f"{ours / theirs:.2f} x",
                 "<= 2 x",
             )
+        yield from _floors(Path(folder), 10)
         peak = peak_mib(
             [sys.executable, *command[:3], str(Path(folder, "m1000.yaml")), "-o", str(saved)],
             folder,
@@ -59,6 +65,23 @@ def measure() -> Iterator[Row]:
             "<= 120 MiB",
         )
         yield _count(Path(folder, "m1000.yaml"))
+
+
+def _floors(folder: Path, side: int) -> Iterator[Row]:
+    """What the command cannot be faster than, whatever it does itself."""
+    hand = str(folder / "hand")
+    for what, code in (("click, PyYAML, pydantic", LIBRARIES), ("these, models built", MODELS)):
+        ours, theirs = in_turn(
+            python("-c", code, str(side), hand), python("-c", BY_HAND, str(side), hand), rounds=5
+        )
+        yield Row(
+            f"importing {what}, and {side * 1000:,} points by hand",
+            ms(ours),
+            "product + json + SHA-256 + file by hand",
+            ms(theirs),
+            f"{ours / theirs:.2f} x",
+            "",
+        )
 
 
 def _count(path: Path) -> Row:

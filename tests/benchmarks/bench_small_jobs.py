@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import importlib.util
+import json
+import resource
+import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
+from by_hand import counts_by_hand, opened, write_jobs, write_points
 from measuring import Row, ms
 
 BELL = """\
@@ -74,7 +80,7 @@ def measure() -> Iterator[Row]:
             yield _clifford(ours, "automatic", beside, theirs, "<= 1 x")
             ours = _per_job(Path(name), "ghz", CLIFFORD.replace("METHOD", "stim"), 50, 650)
             yield _clifford(ours, "stim", beside, theirs, "<= 1.5 x")
-        yield _no_op(Path(name))
+        yield from _no_op(Path(name))
 
 
 def _per_job(folder: Path, name: str, text: str, small: int, large: int) -> float:
@@ -167,7 +173,52 @@ def _raw_stim(jobs: int) -> float:
     return (time.perf_counter() - start) / jobs
 
 
-def _no_op(folder: Path) -> Row:
+def _no_op(folder: Path) -> Iterator[Row]:
+    ours, by_hand, theirs = _through_executor(folder), rows_by_hand(folder), _doit(folder)
+    if theirs is None:
+        print("  (doit is not installed: no-op jobs are not measured)")
+        return
+    for what, measured, wanted in (
+        ("no-op jobs, recorded with results, one process", ours, ">= 1 x"),
+        ("the same rows written by hand: 9 for a job, nothing planned or told", by_hand, ""),
+    ):
+        yield Row(
+            what,
+            _rate(measured, "jobs"),
+            "doit",
+            _rate(theirs, "tasks"),
+            f"{theirs.wall_s / measured.wall_s:.2f} x, CPU {theirs.cpu_s / measured.cpu_s:.2f} x",
+            wanted,
+        )
+
+
+class Cost(NamedTuple):
+    """Seconds that one of many takes, and of processor time."""
+
+    wall_s: float
+    cpu_s: float
+
+
+def _rate(cost: Cost, of: str) -> str:
+    return f"{1 / cost.wall_s:,.0f} {of}/s, {cost.cpu_s * 1e6:.0f} µs CPU"
+
+
+def _median(work: Callable[[int], Cost], rounds: int = 3) -> Cost:
+    """Return the median costs of work that is told which round it is, after one that warms up."""
+    found = [work(number) for number in range(rounds + 1)][1:]
+    return Cost(*(statistics.median(each) for each in zip(*found, strict=True)))
+
+
+@contextmanager
+def _timed(costs: list[Cost], number: int) -> Iterator[None]:
+    wall, cpu = time.perf_counter(), time.process_time()
+    yield
+    wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
+    costs.append(Cost(wall / number, cpu / number))
+
+
+def _through_executor(folder: Path, jobs: int = 5_000) -> Cost:
+    """Return what a job costs of a simulator that has the counts at once."""
     sys.path.insert(0, str(Path(__file__).parents[1] / "executor"))
     import trio
     from fake_drivers import FakeLocal, plan_of
@@ -175,38 +226,62 @@ def _no_op(folder: Path) -> Row:
     from qbatch.executor import execute
     from qbatch.snapshot import Snapshot
 
-    points = 5_000
-    plan = plan_of(points, "local")
-    driver = FakeLocal(max_jobs=100)
+    plan = plan_of(jobs, "local")
 
-    async def work() -> None:
-        with Snapshot(folder / "no-op", durability="normal") as snapshot:
+    async def work(number: int, driver: FakeLocal) -> None:
+        with Snapshot(folder / f"no-op-{number}", durability="normal") as snapshot:
             await execute(plan, snapshot, {"local": driver}, {"local": driver.target})
 
-    start = time.perf_counter()
-    trio.run(work)
-    ours = points / (time.perf_counter() - start)
-    theirs = _doit(folder)
-    return Row(
-        "no-op jobs, recorded with results, one process",
-        f"{ours:,.0f} jobs/s",
-        "doit",
-        f"{theirs:,.0f} tasks/s" if theirs else "not installed",
-        f"{ours / theirs:.2f} x" if theirs else "",
-        ">= 1 x",
-    )
+    def run(number: int) -> Cost:
+        costs: list[Cost] = []
+        driver = FakeLocal(max_jobs=100)
+        with _timed(costs, jobs):
+            trio.run(work, number, driver)
+        return costs[0]
+
+    return _median(run)
 
 
-def _doit(folder: Path) -> float | None:
-    """Return doit's no-op tasks a second, its start-up taken off; None where it is missing."""
+def rows_by_hand(folder: Path, jobs: int = 5_000, at_once: int = 100) -> Cost:
+    """Return what a job costs of a loop that writes the rows of such a run, and does no more.
+
+    A job leaves its point, its first state, three moves of it, an event for each, and its result;
+    each row has its check value, and 100 jobs share three commits.
+    """
+
+    def write(number: int) -> Cost:
+        costs: list[Cost] = []
+        with opened(folder / f"by-hand-{number}.db") as db, _timed(costs, jobs):
+            write_points(db, [json.dumps({"theta": at / jobs}) for at in range(jobs)])
+            for first in range(1, jobs + 1, at_once):
+                write_jobs(db, first, [counts_by_hand() for _ in range(at_once)])
+        return costs[0]
+
+    return _median(write)
+
+
+def _doit(folder: Path, tasks: int = 5_000) -> Cost | None:
+    """Return what a no-op task of doit's costs, its start-up taken off; None: it is missing."""
     if not importlib.util.find_spec("doit"):
         return None
     Path(folder, "dodo.py").write_text(DODO)
-    Path(folder, "one.py").write_text(DODO.replace("5000", "1"))
-    times = []
-    for file in ("one.py", "dodo.py"):
-        start = time.perf_counter()
-        command = [sys.executable, "-m", "doit", "-f", file]
-        subprocess.run(command, cwd=folder, check=True, stdout=subprocess.DEVNULL)
-        times.append(time.perf_counter() - start)
-    return 4_999 / (times[1] - times[0])
+    Path(folder, "one.py").write_text(DODO.replace(f"{tasks}", "1"))
+
+    def run(number: int) -> Cost:
+        costs: list[Cost] = []
+        for file in ("one.py", "dodo.py"):
+            command = [sys.executable, "-m", "doit", "--db-file", f"{file}-{number}", "-f", file]
+            before, start = _of_children(), time.perf_counter()
+            subprocess.run(command, cwd=folder, check=True, stdout=subprocess.DEVNULL)
+            costs.append(Cost(time.perf_counter() - start, _of_children() - before))
+        one, all_ = costs
+        more = tasks - 1
+        return Cost((all_.wall_s - one.wall_s) / more, (all_.cpu_s - one.cpu_s) / more)
+
+    return _median(run)
+
+
+def _of_children() -> float:
+    """Return the processor time of all processes that were waited for, seconds."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime

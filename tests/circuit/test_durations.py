@@ -38,8 +38,14 @@ def test_a_delay_is_as_long_as_its_duration_says(text, values, seconds):
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
-        ("qubit q; delay[5] q;", "a duration such as 100ns is needed here, and 5 has no unit"),
-        ("input float t; qubit q; delay[t] q;", "a duration such as 100ns is needed here"),
+        (
+            "qubit q; delay[5] q;",
+            "a duration is needed here, and 5 has no unit; write one, such as 100ns",
+        ),
+        (
+            "input float t; qubit q; delay[t] q;",
+            "a duration is needed here; write one, such as 100ns",
+        ),
         ("qubit q; delay[2ns - 7ns] q;", "a delay of -5e-09 s is not possible"),
         ("qubit q; delay[2 * 5dt] q;", "a duration in dt stands only by itself: delay[160dt] q;"),
         ("input duration t; qubit q; rx(t) q;", "a duration is no number; it stands only in"),

@@ -91,7 +91,7 @@ def test_comments_annotations_and_pragmas_are_passed_over():
 def test_a_mistake_carries_its_line():
     error = error_of(f"{QASM3}qubit[2] q;\n  cx q[0], r[1];\n")
     assert str(error) == "c.qasm:4:12: 'r' is not defined as a register; did you mean 'q'?" or (
-        str(error) == "c.qasm:4:12: 'r' is not defined as a register"
+        str(error) == "c.qasm:4:12: 'r' is not defined as a register; define it above"
     )
     assert error.excerpt == "  cx q[0], r[1];"
 

@@ -17,6 +17,7 @@ from qbatch.errors import CircuitError, Place
 from tests.circuit.conftest import circuit, circuit2, circuit3, qasm2_text
 from tests.circuit.test_modifiers import same
 from tests.circuit.unitaries import GATES, Generator, NearCut
+from tests.daily import mostly_slow
 
 HERE = Place("circuits.py", 7)
 
@@ -105,7 +106,7 @@ def random_programs(seeds, **options):
 
 
 @pytest.mark.parametrize("name", GATES)
-@pytest.mark.parametrize("way", ["", "ctrl @ ", "inv @ "])
+@pytest.mark.parametrize("way", mostly_slow(["", "ctrl @ ", "inv @ "]))
 def test_each_gate_of_stdgates_is_what_its_definition_there_says(name, way):
     angles, qubits, _ = GATES[name]
     qubits += way == "ctrl @ "

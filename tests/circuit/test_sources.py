@@ -91,7 +91,10 @@ def test_a_folder_or_an_odd_path_is_no_file(tmp_path):
 def test_a_large_file_is_refused_before_it_is_read(tmp_path):
     with (tmp_path / "large.qasm").open("wb") as stream:
         stream.truncate(200 * 2**20)
-    assert error_of(tmp_path, file="large.qasm") == "large.qasm: is larger than 8388608 bytes"
+    assert (
+        error_of(tmp_path, file="large.qasm")
+        == "large.qasm: is larger than 8388608 bytes; make it shorter"
+    )
 
 
 def test_a_template_takes_its_variables_and_leaves_inputs_free(tmp_path):

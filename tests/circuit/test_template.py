@@ -104,6 +104,7 @@ MONSTERS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("monster", MONSTERS)
 def test_no_template_runs_away(monster):
     with pytest.raises(CircuitError, match=r"^x\.qasm\.j2:1: "):

@@ -250,6 +250,7 @@ def turned_too_far(found, flips, angle):
     return -value if flips[0] == "1" else value
 
 
+@pytest.mark.slow
 def test_extrapolated_from_forms_a_number_comes_nearer_where_gates_turn_too_far():
     """Plain, the angles add up: cos(4 · 0.1 s); twirled, it is cos(0.1) to the power of 4 s."""
     angle = 0.1

@@ -17,7 +17,7 @@ from qbatch.cli import main
 from qbatch.job import Job, JobState
 from qbatch.snapshot import Run, Snapshot
 from tests.cli.written import misfits
-from tests.emulated import emulating
+from tests.emulated import emulating, hurried
 
 BELL = """\
 OPENQASM 3.0;
@@ -29,21 +29,24 @@ cx q[0], q[1];
 c = measure q;
 """
 
-MANIFEST = """\
+#: One figure in place of one for each number: drawing takes longer than all else of a run.
+REPORT = "report: {plots: [{x: shots, y: zz}]}\n"
+
+MANIFEST = f"""\
 qbatch: 1
 name: pair
 circuits:
   bell: bell.qasm
 backends:
-  sim: {provider: local, limits: {workers: 1}}
+  sim: {{provider: local, limits: {{workers: 1}}}}
 sweep:
-  matrix: {shots: [10, 20, 40]}
+  matrix: {{shots: [10, 20, 40]}}
   seed: 1
 analysis:
-  observables: {zz: Z0 Z1, z: Z0}
+  observables: {{zz: Z0 Z1, z: Z0}}
 checks:
-  - {that: zz >= 0.3}
-"""
+  - {{that: zz >= 0.3}}
+{REPORT}"""
 
 
 @dataclass(frozen=True)
@@ -149,7 +152,7 @@ VENDORS = ("OQC_", "OPENQUANTUM_", "QBATCH_OQC", "QBATCH_OPEN_QUANTUM", "MARQOV"
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
     """Both clouds, by `qbatch emulate`; the variables of its env file."""
     folder = tmp_path_factory.mktemp("emulated")
-    with emulating(folder, "oqc", "open-quantum", "--queue-s", "1.5", "--seed", "1") as found:
+    with emulating(folder, "oqc", "open-quantum", "--queue-s", "0.1", "--seed", "1") as found:
         yield found
 
 
@@ -163,13 +166,17 @@ def no_clouds(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 @pytest.fixture
 def clouds(
-    served: dict[str, str], monkeypatch: pytest.MonkeyPatch, no_clouds: None, faults: Faults
-) -> dict[str, str]:
-    """The environment of a person who uses the served clouds."""
+    served: dict[str, str],
+    monkeypatch: pytest.MonkeyPatch,
+    no_clouds: None,
+    faults: Faults,
+) -> Iterator[dict[str, str]]:
+    """The environment of a person who uses the served clouds; pauses are short."""
     for name, value in served.items():
         monkeypatch.setenv(name, value)
     faults()
-    return served
+    with hurried():
+        yield served
 
 
 def origin(served: dict[str, str]) -> str:

@@ -46,6 +46,12 @@ def test_plan_run_and_status_say_what_is_asked_for_and_reached(qbatch: Call, wav
     near, far = facts["accuracy"]["points"]
     assert near["of_target"]["z"] < 1 < far["of_target"]["z"]
     assert far["shots"] == 900 < far["needs"]
+    saving = facts["accuracy"]["saving"]
+    assert saving["used"] == near["shots"] + far["shots"]
+    assert (
+        f"as many at each point, for the same largest error, would be {saving['alike']}"
+        in " ".join(said.out.replace("\u202f", "").split())
+    )
     report = Path("runs/wave/report.md").read_text("utf-8")
     _, _, targets = report.partition("## Targets")
     assert "Asked for: standard error 0.03 of z." in targets
@@ -106,7 +112,7 @@ def test_calibrations_of_readout_are_no_shots_of_the_point(qbatch: Call, wave: P
 
 def test_plan_says_what_targets_are_expected_to_take_and_by_what(qbatch: Call, wave: Path) -> None:
     said = " ".join(qbatch("plan", "wave.yaml").err.replace("\u202f", "").split())
-    assert "expected to take 1482 more shots (200 to 1800), by the worst case" in said
+    assert "expected to take 1482 more shots (200 to 1800), by two thirds of the worst case" in said
     assert qbatch("run", "wave.yaml", "--out", "other", "-S", "shots.max=5000").code == 0
     said = " ".join(
         qbatch("plan", "wave.yaml", "--from", "other").err.replace("\u202f", "").split()
@@ -165,3 +171,13 @@ def test_a_budget_that_does_not_reach_for_the_targets_is_said_before(wave: Path)
     assert over.startswith(
         "budget.total allows 2.00 USD in all, 1.90 USD of it spent, which is not"
     )
+
+
+def test_a_target_that_no_shots_reach_is_said_to_be_so(qbatch: Call, wave: Path) -> None:
+    said = " ".join(qbatch("plan", "wave.yaml", "-S", "shots.relative=true").err.split())
+    assert (
+        "max allows 900 shots of a setting, and by two thirds of the worst case (nothing is known "
+        "yet), no number of shots reaches its target"
+    ) in said
+    facts = qbatch("plan", "wave.yaml", "-S", "shots.relative=true", "--json").json
+    assert None in {each["needs"] for each in facts["expected"]["beyond_max"]}

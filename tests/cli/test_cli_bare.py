@@ -72,6 +72,21 @@ def test_a_saved_manifest_asks_for_the_same_points_and_takes_the_run_over(qbatch
     }
 
 
+def test_what_was_set_is_in_the_manifest_that_is_offered(qbatch: Call) -> None:
+    set_ = ("-S", "shots=70", "-S", "backends.local.noise.readout=0.01")
+    Path("bell.yaml").write_text("another's")
+    said = qbatch("run", "bell.qasm", *set_)
+    offered = f"qbatch run bell.qasm {' '.join(set_)} --save bell-2.yaml"
+    assert f"as a manifest: {offered}\n" in said.err
+    Path("deep").mkdir()
+    Path("deep/bell.qasm").write_text(BELL)
+    for circuit, file in (("bell.qasm", "bell-2.yaml"), ("deep/bell.qasm", "above.yaml")):
+        assert qbatch("run", circuit, *set_, "--save", file, "--out", f"runs/{file}").code == 0
+        saved = yaml.safe_load(Path(file).read_text())
+        assert (saved["shots"], saved["backends"]["local"]["noise"]) == (70, {"readout": 0.01})
+        assert "nothing is left to run" in qbatch("plan", file, "--out", f"runs/{file}").out
+
+
 def test_a_python_file_that_is_named_runs_without_trust(qbatch: Call) -> None:
     said = qbatch("run", "made.py", "-p", "theta=0,pi", "--no-report")
     assert said.code == 0
@@ -90,6 +105,47 @@ def test_what_is_wrong_with_a_python_file_is_told_without_running_it(qbatch: Cal
     assert "theta needs a value" in qbatch("plan", "made.py").err
     assert "did you mean 'build'" in qbatch("plan", "made.py:biuld").err
     assert not Path("ran.txt").exists()
+
+
+READY = """\
+from qiskit import QuantumCircuit, circuit as parts
+import qiskit
+theta = parts.Parameter("theta")
+NAME = qiskit.QuantumCircuit(1, 1)
+NAME.ry(theta, 0)
+NAME.measure(0, 0)
+"""
+
+
+@pytest.mark.parametrize("name", ["circuit", "qc"])
+def test_a_circuit_that_stands_ready_in_a_python_file_runs(qbatch: Call, name: str) -> None:
+    Path("ready.py").write_text(READY.replace("NAME", name))
+    assert "theta" in qbatch("plan", f"ready.py:{name}").err  # it has no value
+    said = qbatch("run", "ready.py", "-p", "theta=0,pi", "--shots", "10", "--save", "m.yaml")
+    assert said.code == 0, said.err
+    assert "0: 10 (100.0 %)" in said.out
+    assert "1: 10 (100.0 %)" in said.out
+    assert f"ready.py:{name}" in Path("m.yaml").read_text()
+    again = qbatch("plan", f"ready.py:{name}", "-p", "theta=1", "--out", "other")
+    assert again.code == 0, again.err
+
+
+@pytest.mark.parametrize(
+    ("code", "told"),
+    [
+        ("circuit = 1\n", "made.py: has no circuit; write circuit = QuantumCircuit(…), or def b"),
+        ("def _hidden(): ...\n", "made.py: has no circuit; write circuit = QuantumCircuit(…), or"),
+        ("circuit = dict()\n", "made.py: has no function 'circuit'"),
+        ("def a(): ...\ndef b(): ...\n", "name one, as in made.py:a; there are a, b"),
+    ],
+)
+def test_a_python_file_without_the_usual_function_is_told(
+    code: str, told: str, qbatch: Call
+) -> None:
+    Path("made.py").write_text(code)
+    said = qbatch("plan", "made.py")
+    assert said.code == 3, said.err
+    assert told in " ".join(said.err.split())
 
 
 @pytest.mark.parametrize(

@@ -88,6 +88,7 @@ def test_two_manifests_with_one_name_do_not_share_a_run(qbatch: Call, done: Path
     assert qbatch("run", other, "--no-report").code == 0
 
 
+@pytest.mark.slow
 def test_a_trial_is_told_that_the_report_is_its_own(qbatch: Call, done: Path) -> None:
     """P41: it said "kept that the manifest has no more", of points that the manifest has."""
     said = qbatch("run", done, "-S", "sweep.matrix.shots=11")

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import json
+import tomllib
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import pytest
 
-from tests.cli.conftest import Call
+import qbatch as package
+from qbatch.configuration.files import leaving_out
+from qbatch.configuration.models import OwnFile
+from qbatch.errors import SourceError
+from qbatch.providers.kit.permission import read_permission
+from tests.cli.conftest import REPORT, Call
 
 CONFIGURATION = """\
 [manifests]
@@ -35,6 +43,23 @@ def test_without_a_configuration_nothing_is_allowed(qbatch: Call, tmp_path: Path
     assert found["manifests.hosts"] == ("", "default")
     assert found["NO_COLOR"] == ("", "default")
     assert found["state"][1] == "default"
+
+
+def test_a_value_without_room_is_folded_in_its_column(
+    qbatch: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "own.toml"
+    file.write_text(CONFIGURATION.replace("qpu.lab.example", "a" * 30 + '", "' + "b" * 30))
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("QBATCH_CONFIG", str(file))
+    monkeypatch.setenv("COLUMNS", "80")
+    lines = qbatch("config").out.splitlines()
+    assert lines[0].split() == ["key", "value", "from"]
+    at = next(number for number, line in enumerate(lines) if line.startswith("manifests.hosts"))
+    assert lines[at].split() == ["manifests.hosts", "a" * 30 + ",", "your", "own"]
+    assert lines[1].split()[:2] == ["configuration", "~/own.toml"]
+    assert lines[at + 1].strip() == "b" * 30
+    assert max(map(len, lines)) <= 80
 
 
 def test_each_value_names_the_file_or_variable_that_says_so(
@@ -208,10 +233,11 @@ def test_a_reports_formats_are_of_flag_manifest_and_configuration(
 
     assert written(str(done)) == ["results.json"]
     assert written(str(done), "-f", "csv") == ["results.csv"]
-    done.write_text(done.read_text() + "report: {formats: [md]}\n")
+    done.write_text(done.read_text().replace(REPORT, "report: {formats: [md]}\n"))
     assert written(str(done)) == ["report.md"]
 
 
+@pytest.mark.slow
 def test_a_figures_style_is_the_flags_before_the_configurations(
     qbatch: Call, done: Path, tmp_path: Path
 ) -> None:
@@ -234,3 +260,143 @@ def test_colours_are_as_the_configuration_says(
     (tmp_path / "qbatch.toml").write_text(f'color = "{color}"\n')
     assert ("\x1b[" in qbatch("validate", "missing.yaml").err) is is_colored
     assert ("\x1b[" in qbatch("init").err) is is_colored
+
+
+# -- whose project ---------------------------------------------------------------------------------
+
+
+def test_the_project_is_that_of_the_manifest_or_run_that_is_named(
+    qbatch: Call, done: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    there, here = tmp_path / "qbatch.toml", tmp_path / "elsewhere"
+    there.write_text('[figure]\nstyle = "nature"\n')
+    here.mkdir()
+    (here / "qbatch.toml").write_text('[figure]\nstyle = "ieee"\n')
+    out = here / "out"
+    assert qbatch("run", done, "--out", out, "--no-report").code == 0
+    monkeypatch.chdir(here)
+    assert shown(qbatch("config", "--json"))["figure.style"][0] == "ieee"
+    for named in (tmp_path / done, tmp_path / "runs" / "pair", out):
+        found = shown(qbatch("config", named, "--json"))
+        assert found["figure.style"] == ("nature", str(there)), named
+        assert found["project"] == (str(tmp_path), str(named))
+
+
+def test_colours_are_those_of_the_manifests_project(
+    qbatch: Call, manifest: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "qbatch.toml").write_text('color = "always"\n')
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "qbatch.toml").touch()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    (tmp_path / manifest).write_text("qbatch: 2\n")
+    assert "\x1b[" in qbatch("validate", tmp_path / manifest).err
+    assert "\x1b[" not in qbatch("validate", "gone.yaml").err
+
+
+# -- a wrong file and what is paid for -------------------------------------------------------------
+
+#: What is wrong -> where it stands, and what is told of it.
+WRONG = {
+    'colour = "auto"\n[figure]\nstyle = "nature"\n': "unknown key 'colour'",
+    "[manifests]\nhosts = ['evil.example']\n": "manifests: stands in your own configuration only",
+    "[report]\nformats = []\n[figure]\nstyle = 'nature'\n": "report.formats: name one at least",
+    "x = [": "cannot be read",
+}
+
+
+def test_accounts_are_told_with_their_file_and_of_no_unknown_cloud(
+    qbatch: Call, done: Path, own: Path, tmp_path: Path
+) -> None:
+    own.write_text('[accounts]\noqc = "file:key"\n')
+    assert shown(qbatch("config", "--json"))["accounts.oqc"] == (
+        f"file:{own.parent / 'key'}",
+        str(own),
+    )
+    told = qbatch("config").out.splitlines()
+    assert next(line for line in told if "accounts.oqc" in line).endswith("your own")
+    own.write_text('[accounts]\noqcc = "env:LAB_TOKEN"\n')
+    said = qbatch("plan", done)
+    assert said.code == 3
+    assert f"{own}: accounts.oqcc: there is no such provider; did you mean 'oqc'?" in said.err
+    said = qbatch("status", done)
+    assert said.code == 0
+    assert "accounts.oqcc: there is no such provider" in said.err
+    own.unlink()
+    (tmp_path / "qbatch.toml").write_text('[accounts]\noqc = "env:STRANGER"\n')
+    said = qbatch("plan", done)
+    assert said.code == 3
+    assert "qbatch.toml: accounts: stands in your own configuration only" in said.err
+
+
+@pytest.mark.parametrize("text", WRONG)
+def test_a_wrong_file_stops_no_verb_that_saves_what_is_bought(
+    qbatch: Call, done: Path, tmp_path: Path, own: Path, text: str
+) -> None:
+    (tmp_path / "qbatch.toml").write_text(text)
+    for verb in ("status", "cancel", "fetch", "show"):
+        said = qbatch(verb, done)
+        assert said.code == 0, (verb, said.err)
+        assert f"qbatch: warning: {tmp_path / 'qbatch.toml'}: {WRONG[text]}" in said.err
+        assert f"`{verb}` goes on without it" in said.err
+        assert said.err.count("warning") == said.err.count("goes on without") == 1
+    assert qbatch("run", done).code == 3
+    (tmp_path / "qbatch.toml").unlink()
+    own.write_text(text.replace("[manifests]\nhosts = ['evil", "[manifests]\nhosts = ['evil/"))
+    assert "goes on without it" in qbatch("status", done).err
+    assert qbatch("run", done).code == 3
+
+
+def test_what_is_left_out_opens_no_door_and_what_is_right_holds(own: Path) -> None:
+    text = '[manifests]\nhosts = ["lab.example"]\ncredentials = ["env:A"]\nengines = ["q1"]\n'
+    environ = {"XDG_CONFIG_HOME": str(own.parents[1])}
+    own.write_text(text)
+    whole = read_permission(environ)
+    lines = text.splitlines()
+    for number in range(1, len(lines)):
+        key = lines[number].partition(" ")[0]
+        own.write_text("\n".join([*lines[:number], f"{key} = 3", *lines[number + 1 :]]))
+        with leaving_out() as told:
+            found = read_permission(environ)
+        assert [each.problem for each in told] == [f"manifests.{key}: write a list of texts"]
+        for name in ("hosts", "pointers", "engines"):
+            mine = {"credentials": "pointers"}.get(key, key)
+            wanted = frozenset() if name == mine else getattr(whole, name)
+            assert getattr(found, name) == wanted
+    with pytest.raises(SourceError):
+        read_permission(environ)
+
+
+def test_no_key_of_a_configuration_is_a_limit() -> None:
+    """One that is would be lifted where a wrong file is left out: it has to stop every verb."""
+    tastes = {"color", "report.formats", "figure.style"}
+    doors = {f"manifests.{name}" for name in ("credentials", "hosts", "engines", "notify")}
+    ways_in = {"accounts"}  # without it nothing is bought
+    found = set()
+    for name, field in OwnFile.model_fields.items():
+        inner = getattr(field.annotation, "model_fields", {})
+        found |= {f"{name}.{key}" for key in inner} or {name}
+    assert found == tastes | doors | ways_in
+    assert all(getattr(OwnFile().manifests, door.partition(".")[2]) == [] for door in doors)
+
+
+# -- in an editor ----------------------------------------------------------------------------------
+
+
+def test_the_schema_of_a_file_takes_what_is_right_and_nothing_else(qbatch: Call) -> None:
+    guide = Path(package.__file__).parent / "guide" / "configuration.md"
+    shown_there = guide.read_text("utf-8").partition("```toml\n")[2].partition("```")[0]
+    whole = tomllib.loads(shown_there)
+    projects = {key: value for key, value in whole.items() if key not in ("manifests", "accounts")}
+    for file, right, wrong in (
+        ("config.toml", whole, {"colour": "auto"}),
+        ("qbatch.toml", projects, whole),
+    ):
+        schema = json.loads(qbatch("schema", "--of", file).out)
+        checked = jsonschema.Draft202012Validator(schema)
+        assert not [*checked.iter_errors(right)]
+        assert [*checked.iter_errors(wrong)]
+        assert [*checked.iter_errors({"report": {"formats": ["pdf"]}})]
+        for part in (schema, *schema["$defs"].values()):
+            assert "\n" not in part["description"]  # editors show it as it is
+            assert all(each["description"] for each in part["properties"].values())

@@ -83,6 +83,7 @@ def test_exports_and_commits_of_them_are_compared_as_runs_are(
         ("HEAD:./0.json", "1.csv"),
     ):
         found = qbatch("diff", *sides, "--json").json
+        assert found["facts"] == [], "what a file does not tell is no difference"
         verdicts = {(one["number"], one["shots_asked"]): one["verdict"] for one in found["changes"]}
         assert verdicts["zz", 400] == "changed", sides
         assert {v for key, v in verdicts.items() if key != ("zz", 400)} == {"same"}, sides

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import errno
+import json
 import subprocess
 import sys
 
 import click
 import pytest
 
-from qbatch.cli.error_messages import ErrorMessages, describe, mistakes_in
+from qbatch.cli.error_messages import ErrorMessages, describe
 from qbatch.cli.exits import Exit, code_of
+from qbatch.cli.failures import mistakes_in
 from qbatch.errors import (
     CircuitError,
     ConsentError,
@@ -19,6 +22,7 @@ from qbatch.errors import (
     Misspoke,
     Place,
     Refused,
+    ReportError,
     RunLockedError,
     SelectionError,
     SnapshotError,
@@ -26,6 +30,7 @@ from qbatch.errors import (
     SourceErrors,
     Unavailable,
 )
+from tests.cli.written import misfits, strict
 
 MISTAKE = ManifestError(
     Place("bell.yaml", 5, 8), "shots: 0 is too few; write 1 or more", excerpt="shots: 0"
@@ -75,6 +80,41 @@ def test_every_mistake_of_a_group_is_told_and_counted(capsys: pytest.CaptureFixt
     assert "bell.yaml:5:8:" in err
     assert "b.qasm:3:1: no gate 'hh'" in err
     assert err.endswith("2 mistakes; nothing was run\nmore: qbatch help manifest\n")
+
+
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        (KeyboardInterrupt(), "interrupted"),
+        (click.Abort(), "interrupted"),
+        (click.UsageError("no such option: --wach"), "no such option: --wach"),
+        (SelectionError("nowhere: there is no such run"), "nowhere: there is no such run"),
+        (SourceErrors("wrong", [MISTAKE, MISTAKE]), f"{MISTAKE}; {MISTAKE}"),
+        (OSError(errno.ENOSPC, "No space left on device", "a"), "a: No space left on device; make"),
+        (ZeroDivisionError("division by zero"), "ZeroDivisionError: division by zero"),
+    ],
+)
+def test_with_json_any_error_is_one_document_as_its_schema_has_it(
+    error: BaseException, message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with ErrorMessages(as_json=True) as faults:
+        raise error
+    said = capsys.readouterr()
+    assert misfits(["status", "--json"], said.out, strict) == []
+    found = json.loads(said.out)
+    assert found["message"].startswith(message)
+    assert found["exit_code"] == faults.exit_code == told(error)
+    assert bool(found["mistakes"]) == isinstance(error, SourceErrors)
+    assert said.err == capsys.readouterr().err
+
+
+@pytest.mark.parametrize("error", [BrokenPipeError(), click.exceptions.Exit(0), SystemExit(0)])
+def test_what_is_no_error_is_none_in_json_either(
+    error: BaseException, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with ErrorMessages(as_json=True):
+        raise error
+    assert capsys.readouterr().out == ""
 
 
 def test_a_group_is_flattened_in_order() -> None:
@@ -141,3 +181,14 @@ def test_a_reader_who_stops_early_is_no_error() -> None:
         ["bash", "-c", f"({piped}) | head -c 1"], capture_output=True, text=True, timeout=60
     )
     assert done.stderr == "code 0\n"
+
+
+@pytest.mark.parametrize(
+    ("verb", "again"), [("export", "the same command again"), ("run", "`qbatch report`")]
+)
+def test_what_wrote_no_report_is_not_mended_by_one(
+    verb: str, again: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with ErrorMessages(verb=verb):
+        raise ReportError(Place("toy"), "its exporter failed: no ink")
+    assert f"the results are kept: mend it, then {again}\n" in capsys.readouterr().err

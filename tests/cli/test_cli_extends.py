@@ -7,6 +7,8 @@ import shutil
 import zipfile
 from pathlib import Path
 
+import pytest
+
 from tests.cli.conftest import BELL, MANIFEST, Call
 
 
@@ -62,6 +64,7 @@ def test_a_run_is_read_where_its_project_is_not(qbatch: Call, tmp_path: Path) ->
     assert qbatch("report", "moved").code == 0
 
 
+@pytest.mark.slow
 def test_an_archive_holds_whatever_way_a_manifest_names_its_bases(
     qbatch: Call, tmp_path: Path
 ) -> None:

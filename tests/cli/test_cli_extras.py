@@ -15,6 +15,7 @@ import pytest
 import qbatch as package
 from qbatch import errors
 from qbatch.cli.exits import _OF_ERROR
+from tests.cli.conftest import REPORT
 
 Call = Callable[..., Any]
 
@@ -43,13 +44,14 @@ def test_a_verb_that_needs_it_says_so(
     assert said.code == 2
     told, _, topic = said.err.partition("more: ")
     assert told == f"qbatch: {name} is not installed; pip install 'qbatch[data]' brings it\n"
-    assert topic.startswith("qbatch help ")
+    assert topic == "qbatch help python\n"  # which says what brings it
     assert not Path("results.x").exists()
 
 
 @pytest.mark.usefixtures("bare")
 def test_a_run_that_could_not_write_its_report_does_not_begin(qbatch: Call, manifest: Path) -> None:
-    manifest.write_text(manifest.read_text() + "report: {formats: [md, parquet]}\n")
+    text = manifest.read_text().replace(REPORT, "report: {formats: [md, parquet]}\n")
+    manifest.write_text(text)
     said = qbatch("run", manifest)
     assert said.code == 2
     assert "parquet: pandas is not installed; pip install" in said.err

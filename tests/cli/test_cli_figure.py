@@ -23,6 +23,7 @@ def figure(qbatch: Call, done: Path, name: str, *more: str) -> bytes:
     return Path(name).read_bytes()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("style", WIDTHS)
 @pytest.mark.parametrize("is_wide", [False, True])
 def test_a_figure_is_as_wide_as_the_journal_says(
@@ -39,6 +40,7 @@ def test_a_png_has_600_dots_an_inch(qbatch: Call, done: Path) -> None:
     assert width == pytest.approx(600 * 8.6 / 2.54, abs=1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["f.pdf", "f.svg", "f.png"])
 def test_equal_data_are_equal_files(qbatch: Call, done: Path, name: str) -> None:
     assert figure(qbatch, done, name, "-n", "1") == figure(qbatch, done, name, "-n", "1")
@@ -73,12 +75,23 @@ def test_the_data_of_a_figure_are_those_of_the_points(qbatch: Call, done: Path) 
     assert unquote(link) == Path("f.csv").read_text("utf-8")
 
 
+def test_columns_of_a_figures_data_have_each_a_name_of_its_own(qbatch: Call, done: Path) -> None:
+    """An axis of shots and what was measured were both `shots`."""
+    head, *rows = csv.reader(io.StringIO(figure(qbatch, done, "f.csv", "-n", "1").decode()))
+    assert len(set(head)) == len(head)
+    asked, measured = head.index("shots_asked"), head.index("shots")
+    assert [row[asked] for row in rows] == [row[measured] for row in rows]
+
+
 @pytest.mark.parametrize(
     ("more", "why"),
     [
         (("-o", "f.pdf", "-n", "9"), "the report has no figure 9; choose one by its number (1: "),
         (("-o", "f.eps", "-n", "1"), "f.eps: the file has to end in .pdf, .svg, .png or .csv"),
-        (("-o", "f.pdf", "-x", "thate", "-y", "zz"), "'thate' is no axis or number"),
+        (
+            ("-o", "f.pdf", "-x", "thate", "-y", "zz"),
+            "qbatch: figure: x: 'thate' is no axis or number",
+        ),
         (("-o", "f.pdf", "-n", "1", "-x", "shots"), "-n is a figure of the report"),
         (("-o", "no/f.pdf", "-n", "1"), "no/f.pdf: cannot be written (there is no folder no)"),
     ],

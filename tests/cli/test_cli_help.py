@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -164,3 +165,26 @@ def test_what_is_wrong_with_bases_ends_with_their_page(qbatch: Call) -> None:
 def test_links_are_shown_as_words_and_addresses_stay() -> None:
     assert plain("see [waiting](clouds.md#waiting)") == "see waiting"
     assert plain("[a](https://b)") == "[a](https://b)"
+
+
+@pytest.mark.parametrize("width", [40, 80])
+def test_no_name_is_cut_off_in_a_table_of_a_terminal(width: int) -> None:
+    from rich.console import Console
+
+    from qbatch.cli.guide_pages import GuidePage
+
+    name = "matrix_product_state_max_bond_dimension"
+    console = Console(width=width, record=True, file=StringIO())
+    console.print(GuidePage(f"| key | what |\n|---|---|\n| `{name}` | {'of it ' * 30} |\n"))
+    shown = console.export_text()
+    assert "…" not in shown
+    assert name in "".join(line[1:].partition(" ")[0] for line in shown.splitlines())
+
+
+def test_what_is_said_of_long_names_has_room(qbatch: Call, monkeypatch: Any) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    told = qbatch("explain", "backends.NAME.options").out.splitlines()
+    at = told.index("    matrix_product_state_max_bond_dimension")
+    assert told[at + 1].startswith(" " * 30 + "Aer's, under Aer's name: the most")
+    assert max(map(len, told)) <= 80
+    assert all(len(line) - len(line.lstrip()) <= 32 for line in told)

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from qbatch.snapshot import open_run
-from tests.emulated import emulating
+from tests.emulated import emulating, hurried
 
 Call = Callable[..., Any]
 
@@ -41,12 +41,16 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]
 
 
 @pytest.fixture
-def clouds(served: dict[str, str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def clouds(
+    served: dict[str, str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> Iterator[None]:
     for name in [name for name in os.environ if name.startswith(VENDORS)]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("QBATCH_STATE_DIR", str(tmp_path / "state"))
     for name, value in served.items():
         monkeypatch.setenv(name, value)
+    with hurried():
+        yield
 
 
 @pytest.fixture

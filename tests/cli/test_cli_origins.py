@@ -6,6 +6,7 @@ import getpass
 import hashlib
 import json
 import platform
+import re
 import subprocess
 import sys
 import zipfile
@@ -79,6 +80,26 @@ def test_what_is_in_no_commit_is_known_by_its_diff(qbatch: Call, manifest: Path)
     assert revision["is_dirty"]
     assert revision["changes"] == hashlib.sha256(diff.stdout).hexdigest()
     assert revision["changes"][:12] in Path("runs/pair/report.md").read_text("utf-8")
+
+
+def test_diff_tells_where_git_stood_in_parts_of_which_none_is_cut(
+    qbatch: Call, manifest: Path
+) -> None:
+    """The whole note, as JSON, was cut behind its first 57 characters."""
+    qbatch("run", manifest)
+    git(Path(), "init", "-q", "-b", "main")
+    git(Path(), "add", manifest.name)
+    git(Path(), "commit", "-q", "-m", "first")
+    manifest.write_text(manifest.read_text() + "# changed\n")
+    qbatch("run", manifest, "--out", "later")
+    head = ["git", "rev-parse", "HEAD"]
+    commit = subprocess.run(head, capture_output=True, check=True, text=True).stdout.strip()
+    facts = {
+        one["name"]: one["b"]
+        for one in qbatch("diff", "runs/pair", "later", "--json").json["facts"]
+    }
+    assert (facts["commit"], facts["branch"]) == (commit, "main")
+    assert re.fullmatch("changes with the diff [0-9a-f]{12}", facts["in no commit"])
 
 
 def test_a_programme_that_the_repository_names_is_not_run(qbatch: Call, manifest: Path) -> None:

@@ -87,6 +87,22 @@ def test_what_came_to_no_result_is_counted_in_the_line(
     assert stream.getvalue() == f"pair: 2/2 points, {said}, 2.0 points/s\n"
 
 
+@pytest.mark.parametrize("kind", [LineTeller, BarTeller])
+def test_what_is_bought_meanwhile_counts_in_the_total(
+    kind: type[LineTeller] | type[BarTeller], clock: list[float]
+) -> None:
+    """Calibrations that grow old are bought again: 60/55 jobs cannot be."""
+    stream = io.StringIO()
+    teller = kind(stream)
+    teller.started("aging", 55, unit="job")
+    clock[0] = 40.0
+    teller.advanced(Progress(64, 60, 0, 0, 1))
+    teller.close()
+    shown = click.unstyle(stream.getvalue())
+    assert "60/64 jobs" in shown
+    assert "3 s left" in shown
+
+
 def test_every_line_of_json_is_an_object_with_its_event() -> None:
     stream = io.StringIO()
     teller = JsonTeller(stream)
@@ -143,32 +159,32 @@ def test_a_terminal_that_is_gone_does_not_fail_the_end(clock: list[float]) -> No
 
 def test_the_time_left_is_by_the_rate_of_late() -> None:
     """P40: "2–3 s left" for a minute, where the last points were the slow ones."""
-    quick = RunPace(1002, now=0.0)
-    assert quick.text(1000, now=10.0) == "100 points/s, 1 s left"
-    assert quick.text(1000, now=20.0).endswith("10 s left")
-    assert quick.text(1000, now=40.0) == ""
-    assert quick.text(1001, now=70.0) == "1 points/min, 1 min left"
+    quick = RunPace(now=0.0)
+    assert quick.text(1000, 1002, now=10.0) == "100 points/s, 1 s left"
+    assert quick.text(1000, 1002, now=20.0).endswith("10 s left")
+    assert quick.text(1000, 1002, now=40.0) == ""
+    assert quick.text(1001, 1002, now=70.0) == "1 points/min, 1 min left"
 
 
 def test_a_rate_that_stays_tells_when_the_end_comes() -> None:
-    steady = RunPace(600, now=0.0)
-    told = [steady.text(done, now=float(done)) for done in range(1, 601)]
+    steady = RunPace(now=0.0)
+    told = [steady.text(done, 600, now=float(done)) for done in range(1, 601)]
     assert told[99] == "1.0 points/s, 8 min 20 s left"
     assert told[-2:] == ["1.0 points/s, 1 s left", "1.0 points/s"]
 
 
 def test_a_run_ends_with_the_slowest_of_its_backends() -> None:
-    pace = RunPace(82, now=0.0)
+    pace = RunPace(now=0.0)
     quick = BackendProgress(41, completed=41, is_local=True)
     for done, now, said in ((0, 5.0, "8.2 points/s"), (10, 10.0, "5.1 points/s, 31 s left")):
         backends = {"sim": quick, "ionq": BackendProgress(41, completed=done)}
-        assert pace.text(41 + done, now, backends) == said
+        assert pace.text(41 + done, 82, now, backends) == said
 
 
 def test_no_time_is_told_while_a_limit_holds_the_run_up() -> None:
     """P40: at a rate limit "49/60 … 3 s left" for 25 s."""
-    limited = RunPace(60, now=0.0)
-    assert limited.text(49, now=10.0, is_held_up=True) == "4.9 points/s"
+    limited = RunPace(now=0.0)
+    assert limited.text(49, 60, now=10.0, is_held_up=True) == "4.9 points/s"
 
 
 def wait_of(
@@ -195,7 +211,7 @@ def test_a_wait_says_for_what_since_when_and_until_when() -> None:
     )
     queue = wait_of(Cause.QUEUE, why="")
     assert format_wait(queue, NOON + 90_000) == (
-        "waits since 2026-03-04 12:00 (25 h) for the provider's queue"
+        "waits since 2026-03-04 12:00 UTC (25 h) for the provider's queue"
     )
 
 
@@ -284,14 +300,14 @@ def shown(board: Board, width: int = 80) -> list[str]:
 
 def test_a_bar_never_outgrows_its_line() -> None:
     board = Board("kill", 12, 0, 0.0)
-    board.advance(48)
+    board.advance(48, 12)
     assert "━" * 30 in shown(board, 100)[0]
     assert "━" * 31 not in shown(board, 100)[0]
 
 
 def busy_board(name: str = "two_clouds") -> Board:
     board = Board(name, 60, 0, 0.0)
-    board.advance(49)
+    board.advance(49, 60)
     board.backends = {
         "ibm": BackendProgress(40, 10, 3, 29, 0, 1, 12.5, "qpu_seconds"),
         "local": BackendProgress(20, completed=19, failed=1, is_local=True),

@@ -107,6 +107,17 @@ def test_what_a_cloud_would_refuse_is_told_at_its_place(
     assert not (tmp_path / "runs").exists()
 
 
+def test_what_there_is_no_money_for_is_told_where_the_rehearsal_ends(
+    qbatch: Call, clouds: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "pair.yaml").write_text(f"{CLOUDS}budget: {{emerald: {{credits: 3}}}}\n")
+    said = qbatch("run", clouds, "--rehearse", "--queue-s", "5", "5")
+    emerald = said.out.split("\nemerald (")[1]
+    assert "1 job would not be bought: 2 credits more would make 4 credits" in emerald
+    last = qbatch("run", clouds, "--rehearse", "--queue-s", "5", "5", "--json").json_lines[-1]
+    assert "4 credits" in last["passes"][-1]["over_budget"]["emerald"]
+
+
 def test_flags_that_are_about_an_earlier_run_are_refused(qbatch: Call, clouds: Path) -> None:
     assert qbatch("run", clouds, "--rehearse", "--only", "failed").code == 2
     assert qbatch("run", clouds, "--queue-s", "1", "2").code == 2

@@ -17,6 +17,7 @@ import pytest
 from qbatch.cli.running import _sentences
 from qbatch.job import JobState
 from qbatch.snapshot import InPart, open_run
+from tests.cli.conftest import REPORT
 
 Call = Callable[..., Any]
 
@@ -332,7 +333,8 @@ def test_a_template_that_fails_late_keeps_the_results_and_says_so(
 
 def add_template(manifest: Path, text: str) -> None:
     Path("own.md.j2").write_text(text)
-    manifest.write_text(manifest.read_text() + "report: {template: own.md.j2, formats: [md]}\n")
+    report = "report: {template: own.md.j2, formats: [md]}\n"
+    manifest.write_text(manifest.read_text().replace(REPORT, report))
 
 
 @pytest.mark.slow

@@ -15,6 +15,7 @@ import pytest
 from qbatch.snapshot import open_run
 from qbatch.snapshot.paths import FACTS, kept, read
 from tests.cli.conftest import Call
+from tests.daily import mostly_slow
 
 #: Python's own way to leave the locale's encoding as it is.
 BARE = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
@@ -67,7 +68,7 @@ def test_a_whole_run_needs_no_streams(manifest: Path, tmp_path: Path, redirect: 
         assert [point.state.value for point in run] == ["completed"] * 3
 
 
-@pytest.mark.parametrize("redirect", CLOSED)
+@pytest.mark.parametrize("redirect", CLOSED_DEAR)
 def test_nobody_gives_no_consent(done: Path, tmp_path: Path, redirect: str) -> None:
     assert start(tmp_path, "forget", str(done), redirect=redirect)[0] == 6
 
@@ -82,7 +83,9 @@ def test_a_log_on_a_full_disk_ends_nothing(done: Path, tmp_path: Path) -> None:
         assert start(tmp_path, verb, str(done), redirect=">/dev/full 2>&1")[0] == 9, verb
 
 
-@pytest.mark.parametrize("words", [["--help"], ["--version"], ["schema"], ["nonsense"]])
+@pytest.mark.parametrize(
+    "words", mostly_slow([["--help"], ["nonsense"], ["--version"], ["schema"]], daily=2)
+)
 def test_help_needs_no_stream(tmp_path: Path, words: list[str]) -> None:
     assert start(tmp_path, *words, redirect=">&- 2>&-")[0] == (2 if words == ["nonsense"] else 0)
 
@@ -132,7 +135,10 @@ def odd(request: pytest.FixtureRequest, manifest: Path, tmp_path: Path) -> bytes
 
 
 @pytest.mark.parametrize(
-    "environ", [pytest.param({}, marks=pytest.mark.slow), BARE], ids=["utf-8", "C"]
+    ("odd", "environ"),
+    [(b"caf\xe9", BARE), ("\u00fc".encode(), {}), (b"bytes:x", BARE)],
+    ids=["C", "utf-8", "URL"],
+    indirect=["odd"],
 )
 @pytest.mark.slow
 def test_running_and_reading_do_not_depend_on_names_and_locale(

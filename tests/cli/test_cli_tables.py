@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from rich.cells import cell_len
 
 from qbatch import cli
 from qbatch.cli.tables import format_table, packed, wrapped
@@ -147,3 +148,18 @@ def test_all_talk_goes_through_what_folds_it() -> None:
     sources = (Path(cli.__file__).parent).rglob("*.py")
     spoken = [path.name for path in sources if re.search(r"echo\(.*err=True", path.read_text())]
     assert spoken == ["tables.py"]
+
+
+CELL = st.text(st.sampled_from("ab1. 量子é磁ﾊ−"), max_size=8).map(str.strip)
+
+
+@given(st.lists(st.tuples(CELL, CELL, st.integers(0, 9999).map(str)), min_size=1, max_size=6))
+def test_columns_stand_below_each_other_whatever_letters_there_are(
+    rows: list[tuple[str, str, str]],
+) -> None:
+    """Measured by another library."""
+    head, *lines = format_table(["one", "two", "n"], [list(row) for row in rows]).splitlines()
+    assert {cell_len(line) for line in lines} == {cell_len(head)}
+    for line, row in zip(lines, rows, strict=True):
+        assert line.split() == " ".join(row).split()
+        assert line.endswith(row[-1])

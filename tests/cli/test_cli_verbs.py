@@ -159,6 +159,7 @@ def examples() -> list[str]:
     return sorted(path.stem for path in (ROOT / "manifests").glob("*.yaml"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", examples())
 def test_an_example_comes_with_all_that_it_names(name: str, qbatch: Callable[..., Any]) -> None:
     said = qbatch("init", "new", "--example", name)
@@ -182,6 +183,15 @@ def test_examples_are_listed_with_what_each_shows(qbatch: Callable[..., Any]) ->
     assert [line.split()[0] for line in said.out.splitlines()] == examples()
     assert re.search(r"^  t1 +Decay of an excited qubit, and its time by a fit\.$", said.out, re.M)
     assert not list(Path().iterdir())
+
+
+def test_the_list_of_examples_folds_where_it_is_narrow(
+    qbatch: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    lines = qbatch("init", "--example", "list").out.splitlines()
+    assert len(lines) > len(examples())
+    assert max(map(len, lines)) <= 80
 
 
 def test_an_unknown_example_is_told_with_those_there_are(qbatch: Callable[..., Any]) -> None:

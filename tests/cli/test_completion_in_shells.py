@@ -42,6 +42,9 @@ TYPED = {
     "qbatch run pair.yaml -S sho": "<run><pair.yaml><-S><shots=>",
     "qbatch run pair.yaml -S sweep.s": "<run><pair.yaml><-S><sweep.seed=>",
     "qbatch run pair.yaml -S backend=s": "<run><pair.yaml><-S><backend=sim>",
+    "qbatch explain sweep.mat": "<explain><sweep.matrix>",
+    "qbatch backends --provider mar": "<backends><--provider><marqov>",
+    "qbatch emulate oq": "<emulate><oqc>",
     "qbatch run pair.yaml --max-c": "<run><pair.yaml><--max-cost>",
 }
 

@@ -39,6 +39,9 @@ def test_the_schema_of_a_verb_is_one_and_names_its_version(verb: str) -> None:
 def test_it_is_printed(qbatch: Call) -> None:
     assert qbatch("schema", "--of", "status").json == schema_of("status")
     assert "did you mean 'status'?" in qbatch("schema", "--of", "statsu").err
+    unknown = qbatch("schema", "--of", "nonsense").err
+    assert all(name in unknown for name in (*verbs(), "error", "qbatch.toml", "config.toml"))
+    assert "qbatch help json" in unknown
 
 
 COMMANDS = [

@@ -9,7 +9,7 @@ from typing import Any
 
 import jsonschema
 
-from qbatch.cli.outputs import schema_of, verbs
+from qbatch.cli.outputs import ERROR, schema_of, verbs
 
 
 def misfits(
@@ -22,8 +22,13 @@ def misfits(
     return [
         f"{verb} --json: {error.json_path}: {error.message[:300]}"
         for document in documents(out)
-        for error in validator(verb, schema).iter_errors(document)
+        for error in validator(ERROR if is_error(document) else verb, schema).iter_errors(document)
     ]
+
+
+def is_error(document: Any) -> bool:
+    """Whether it was written because the verb failed."""
+    return isinstance(document, dict) and document.get("event") == ERROR
 
 
 def documents(out: str) -> list[Any]:

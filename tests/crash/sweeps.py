@@ -1,6 +1,6 @@
 """Boundaries in turn, until a process ends that was not killed.
 
-Every third one first, among them the ones before the end; then those between, while there is time.
+Every fifth one first, among them the ones before the end; then those between, while there is time.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ KINDS = ("w", "h")
 STEPS = {("detach", "h"): 3, ("late", "w"): 2, ("late", "h"): 2}
 
 #: Of so many boundaries, one is met whatever the time. Prime to `DOUBLE_EVERY`.
-LEAP = 3
+LEAP = 5
 
 #: Of so many boundaries, one is followed by a second kill, of the process that takes it up.
 DOUBLE_EVERY = 4

@@ -54,7 +54,7 @@ def test_a_case_is_read_as_it_is_written() -> None:
 
 @pytest.mark.parametrize("step", [1, 2, 3])
 @pytest.mark.parametrize("seconds", [0.0, inf])
-def test_a_walk_meets_all_boundaries_or_each_third_and_the_last(step: int, seconds: float) -> None:
+def test_a_walk_meets_all_boundaries_or_some_and_the_last(step: int, seconds: float) -> None:
     for last in range(1, 40):
         walk, met = Walk(step, Allowance(seconds)), []
         for at in walk:

@@ -42,7 +42,9 @@ def two_at_once(desk: Desk) -> None:
     (worker,) = (each for each in both if each is not other)
     code, said = ended(other)
     assert code == PENDING, said
-    who = rf"process {worker.pid} on {re.escape(socket.gethostname())}, since 20\d\d-\d\d-\d\dT"
+    who = (
+        rf"process {worker.pid} on {re.escape(socket.gethostname())}, since 20\d\d-\d\d-\d\d \d\d:"
+    )
     assert re.search(f"another qbatch run holds this folder: {who}", said), said
     desk.wait_until(lambda _: desk.states() == {JobState.SUBMITTED: 4})
     assert len(desk.ledger()) == 4

@@ -62,6 +62,7 @@ def stopped_by(number: signal.Signals, run: Any, times: int = 1) -> tuple[int, s
     return code, said
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("number", "code"),
     mostly_slow([(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)]),

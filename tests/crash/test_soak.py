@@ -169,6 +169,7 @@ def assert_all_well(folder: Path, soaked: Soaked) -> None:
     assert len(ones) == num_points
 
 
+@pytest.mark.slow
 def test_an_hour_in_a_storm(tmp_path: Path) -> None:
     soaked = soak(tmp_path, 2_000, 0.1, works_s=600.0)
     assert_all_well(tmp_path, soaked)

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 from scipy import stats
 
+import qbatch
 from qbatch.difference import Side, Word, compare
 from qbatch.errors import SelectionError
 from qbatch.result import Estimate
 from tests.difference.simulated import SHARES, false_alarms, power, side_of_shares
+from tests.proving import patiently
+
+GUIDE = Path(qbatch.__file__).parent / "guide" / "comparing.md"
 
 
 def holm(p_values: list[float], rate: float) -> set[int]:
@@ -79,8 +85,23 @@ def test_of_a_thousand_pairs_as_many_are_called_changed_as_is_said(
     knows_shots: bool, shots: int
 ) -> None:
     pairs = 1000
-    alarms = false_alarms(pairs, knows_shots=knows_shots, shots=shots)
-    assert alarms / pairs <= 0.05 + 3 * math.sqrt(0.05 * 0.95 / pairs)
+    found = false_alarms(pairs, knows_shots=knows_shots, shots=shots) / pairs
+    assert found <= 0.05 + 3 * math.sqrt(0.05 * 0.95 / pairs)
+    assert found == pytest.approx(percents(f"| {shots:,} |")[not knows_shots], abs=0.0006)
+
+
+def percents(begin: str) -> list[float]:
+    """The figures of a row of the guide's tables."""
+    (line,) = (each for each in GUIDE.read_text("utf-8").splitlines() if each.startswith(begin))
+    return [float(text) / 100 for text in re.findall(r"([\d.]+) %", line)]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("shift", range(1, 6))
+def test_the_guides_power_curve_is_as_often_as_shifts_are_seen(shift: int) -> None:
+    pairs, expected = patiently(150), percents("| seen |")[shift - 1]
+    error = math.sqrt(max(expected * (1 - expected), 0.02) / pairs)
+    assert abs(power(shift, pairs) - expected) <= 4 * error
 
 
 @pytest.mark.parametrize(("shift", "expected"), [(1, 0.0), (3, 0.3), (5, 0.9)])

@@ -55,6 +55,7 @@ def test_devices_stand_in_their_order_and_equal_ones_are_not_told_apart() -> Non
         assert standing.order.count(" ≈ ") == 1
 
 
+@pytest.mark.slow
 def test_equal_devices_are_hardly_ever_told_apart() -> None:
     """At an error rate of 5 %, of 15 pairs at a point: 300 runs, 4 standard errors above."""
     equal = dict.fromkeys("abcdef", 0.3)

@@ -114,7 +114,7 @@ def test_a_machine_that_reads_worse_is_told_from_its_references(tmp_path: Path) 
         rehearse(plan, Options(out=out), queues_s=(1.0,), noise=read_course({"readout": readout}))
         with Run(out) as run:
             found.append(side_of(name, run))
-    assert all(side.facts["accounts.toshiko"].startswith("credential #") for side in found)
+    assert all(side.facts["accounts.toshiko"].startswith("a credential at ") for side in found)
     (machine,) = compare(*found).machines
     assert machine.is_changed
     assert machine.here is not None

@@ -80,6 +80,7 @@ def test_a_gate_of_the_programs_own_is_noisy_within() -> None:
     assert chances(solve(program, 2, noise)) == pytest.approx(chances(solve(BELL, 2, noise)))
 
 
+@pytest.mark.slow
 def test_wide_and_dynamic_circuits_are_noisy_shot_by_shot() -> None:
     noise, shots = Noise(0.0, 0.1, 0.05), 4000
     expected = 0.9 * 0.9**2

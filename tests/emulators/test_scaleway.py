@@ -18,6 +18,7 @@ import trio
 
 from qbatch.emulators.scaleway import OTHER_PROJECT_ID, PROJECT_ID, SECRET_KEY
 from qbatch.emulators.scaleway.encoding import EncodingError, read_payload
+from tests.daily import mostly_slow
 
 HEAD = 'OPENQASM 2.0;\ninclude "qelib1.inc";\n'
 BELL = HEAD + (
@@ -1523,7 +1524,7 @@ async def history(on: Qaas, seed: int, *, watched: bool) -> Any:
 
 
 @pytest.mark.parametrize("waiting", [True, False])
-@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("seed", mostly_slow(range(12), daily=3))
 async def test_looking_often_changes_nothing(qaas: Maker, seed: int, waiting: bool) -> None:
     switches = {
         "idle_counts_waiting": waiting,

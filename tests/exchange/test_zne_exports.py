@@ -44,6 +44,8 @@ def test_chi_squared_of_each_number_without_noise_is_exported(tmp_path: Path) ->
     with run(manifest, out=tmp_path / "r") as done:
         export(done, "zne", table := io.StringIO())
         export(done, "json", text := io.StringIO())
+        export(done, "csv", results := io.StringIO())
+        export(done, "columns", columns := io.StringIO())
         frame = done.zne_to_dataframe()
         whole_frame, array = done.to_dataframe(), done.to_xarray()
     rows = [*csv.DictReader(io.StringIO(table.getvalue()))]
@@ -58,11 +60,15 @@ def test_chi_squared_of_each_number_without_noise_is_exported(tmp_path: Path) ->
         assert (row["dof"], row["point"]) == ("1", point["point"])
         assert float(row["value"]) == pytest.approx(line[1], abs=1e-3)
         assert float(row["p"]) == told["p"] == pytest.approx(chi2.sf(told["chi2"], 1))
+    (result,) = csv.DictReader(io.StringIO(results.getvalue()))
+    assert [*result] == [each["column"] for each in csv.DictReader(io.StringIO(columns.getvalue()))]
+    assert [*result] == [*whole_frame.columns]
     assert frame["chi2"].tolist() == [float(row["chi2"]) for row in rows]
     for row in rows:
         for column in ("chi2", "dof", "p"):
             name = f"{row['number']}_{column}"
             assert whole_frame[name].tolist() == [float(array[name])] == [float(row[column])]
+            assert float(result[name]) == float(row[column])
     assert array["zz.zne_p"].attrs == {"long_name": "p of that χ²"}
 
 

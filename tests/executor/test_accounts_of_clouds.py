@@ -17,6 +17,7 @@ from trio.testing import MockClock
 from qbatch.executor.start import run_async
 from qbatch.job import JobState
 from qbatch.snapshot import Run
+from tests.daily import mostly_slow
 from tests.fuzz.whole_runs import SPENDING, TARGETS, Clouds, expected, manifest_of, times_bought
 
 #: By then everything was sent that is sent before an answer is lost, seconds.
@@ -86,7 +87,7 @@ def states(run: Run) -> dict[str, JobState]:
     return {point.id: point.state for point in run}
 
 
-@pytest.mark.parametrize("deaf_from", [1, 2])
+@pytest.mark.parametrize("deaf_from", mostly_slow([1, 2]))
 def test_what_one_account_bought_is_never_bought_with_another(
     provider: str, places: tuple[Clouds, Clouds], go: Go, deaf_from: int
 ) -> None:

@@ -28,6 +28,7 @@ from qbatch.manifest import Manifest, parse_manifest
 from qbatch.plan import expand
 from qbatch.report import render
 from qbatch.snapshot import Run, merge
+from tests.daily import mostly_slow
 from tests.fuzz.whole_runs import Clouds
 
 BACKENDS = {
@@ -61,7 +62,7 @@ def eight_on(backend: str, folder: Path) -> Manifest:
     return parse_manifest(EIGHT.format(backend, BACKENDS[backend]), folder=folder)
 
 
-@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("backend", mostly_slow(BACKENDS))
 def test_each_job_has_the_calibration_it_ran_with(tmp_path: Path, backend: str) -> None:
     column = Column("readout_error", (0,))
     folder = tmp_path / "eight.rehearsal"
@@ -107,6 +108,7 @@ class Counting(httpx.AsyncBaseTransport):
         return await self.inner.handle_async_request(request)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("backend", ASKING)
 def test_calibrations_are_asked_for_seldom_and_delay_nothing(
     tmp_path: Path, clouds: Clouds, backend: str

@@ -72,6 +72,7 @@ analysis: {{probabilities: {{one: "1"}}}}
     return float(slope[0]), float(np.sqrt(covariance[0, 0]))
 
 
+@pytest.mark.slow
 def test_the_trend_of_a_drift_is_gone_when_interleaved(tmp_path: Path) -> None:
     _check(tmp_path, "toshiko")
 

@@ -14,7 +14,7 @@ from qbatch.executor import Options, run
 from qbatch.executor.rehearsal import rehearse
 from qbatch.manifest import parse_manifest
 from qbatch.plan import Plan, expand
-from qbatch.snapshot import Run
+from qbatch.snapshot import Run, Snapshot
 
 BELL = """OPENQASM 3.0;
 include "stdgates.inc";
@@ -48,7 +48,7 @@ def bought(done: Run) -> dict[str, int]:
 
 def test_each_setting_is_bought_as_often_as_its_weight_says(tmp_path: Path) -> None:
     with run(plan_of("by_weight").manifest, out=tmp_path) as done:
-        assert bought(done) == {"": 1500, "X0 X1": 1200, "Y0 Y1": 300}
+        assert bought(done) == {"": 1222, "X0 X1": 978, "Y0 Y1": 800}
         (point,) = done
         assert (point.shots, point.sampled, point.state_in_words) == (1000, 1000, "completed")
         export(done, "csv", table := io.StringIO())
@@ -56,17 +56,33 @@ def test_each_setting_is_bought_as_often_as_its_weight_says(tmp_path: Path) -> N
         assert row["shots"] == "1000"
 
 
+def test_a_forgotten_setting_still_asks_for_its_own_shots(tmp_path: Path) -> None:
+    with run(plan_of("by_weight").manifest, out=tmp_path) as done:
+        (point,) = done
+        gone = {each.basis: (each.id, each.shots) for each in point.settings}
+    left = 3000
+    for basis in ("", "Y0 Y1"):
+        with Snapshot(tmp_path) as snapshot:
+            snapshot.forget([gone[basis][0]])
+        left -= gone[basis][1]
+        with Run(tmp_path) as run_left:
+            (point,) = run_left
+            assert (point.shots, point.counted, point.asked) == (1000, left, 3000)
+    with run(plan_of("by_weight").manifest, out=tmp_path) as again:
+        (point,) = again
+        assert (point.counted, dict(point.forgotten)) == (3000, {})
+
+
 def test_what_was_bought_evenly_counts_and_a_setting_that_has_more_keeps_it(tmp_path: Path) -> None:
     with run(plan_of("evenly").manifest, out=tmp_path):
         pass
     with run(plan_of("by_weight").manifest, out=tmp_path) as done:
-        assert bought(done) == {"": 1500, "X0 X1": 1200, "Y0 Y1": 1000}
+        assert bought(done) == {"": 1222, "X0 X1": 1000, "Y0 Y1": 1000}
         (point,) = done
         assert {(one.basis, job.bought) for one in point.settings for job in one.jobs} == {
             ("", 1000),
-            ("", 500),
+            ("", 222),
             ("X0 X1", 1000),
-            ("X0 X1", 200),
             ("Y0 Y1", 1000),
         }
 
@@ -74,5 +90,5 @@ def test_what_was_bought_evenly_counts_and_a_setting_that_has_more_keeps_it(tmp_
 def test_a_cloud_is_asked_for_as_many_shots_of_each_setting(tmp_path: Path) -> None:
     rehearse(plan_of("by_weight", 200, OQC), Options(out=tmp_path / "r"), queues_s=(60.0,))
     with Run(tmp_path / "r") as done:
-        assert bought(done) == {"": 300, "X0 X1": 240, "Y0 Y1": 60}
+        assert bought(done) == {"": 244, "X0 X1": 196, "Y0 Y1": 160}
         assert len(done.ledger()) == 3

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pytest
 import trio
 from fake_drivers import (
     FakeCloud,
@@ -109,6 +110,7 @@ def play_episode(folder: Path, ledger: Ledger, episode: Episode, max_jobs: int) 
         play(folder, PLAN, cloud, beside=[stop_later])
 
 
+@pytest.mark.slow
 @settings(max_examples=15, deadline=None)
 @given(st.lists(EPISODES, max_size=4), st.sampled_from([1, 2, 5]))
 def test_whatever_happens_each_point_is_bought_once_and_completed(

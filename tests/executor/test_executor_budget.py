@@ -293,7 +293,7 @@ def test_a_reservation_is_all_or_none_and_not_counted_twice() -> None:
     assert budget.reserve("q", "usd", both) is None
     assert budget.reserve("q", "usd", both) is None  # sent again
     refusal = budget.reserve("q", "usd", {("c", 1): 3.0, ("d", 1): 0.0})
-    assert str(refusal) == "3 usd more would make 11 usd; --max-cost allows 10 usd"
+    assert str(refusal) == "3.00 USD more would make 11.00 USD; --max-cost allows 10.00 USD"
     budget.release([("b", 1)])
     assert budget.reserve("q", "usd", {("c", 1): 3.0}) is None
     assert budget.taken(limit) == 7.0

@@ -14,6 +14,7 @@ from qbatch.executor import Offer
 from qbatch.job import JobState
 from qbatch.manifest import Manifest, parse_manifest
 from qbatch.plan import save_plan
+from tests.daily import mostly_slow
 from tests.fuzz.whole_runs import TARGETS, Clouds
 from tests.fuzz.whole_runs import manifest_of as free_manifest_of
 from tests.properties.priced import UNITS
@@ -93,7 +94,7 @@ def test_m11_a_function_is_shown_the_price_and_decides(
     assert go(approve=lambda offer: UNITS[provider] in offer.prices).completed == 4
 
 
-@pytest.mark.parametrize("door", ["approve", "max_cost"])
+@pytest.mark.parametrize("door", mostly_slow(["approve", "max_cost"]))
 def test_m11_a_limit_is_consent_up_to_it(provider: str, go: Any, clouds: Clouds, door: str) -> None:
     unit = UNITS[provider]
     with pytest.raises(ConsentError):

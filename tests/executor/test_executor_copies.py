@@ -18,6 +18,7 @@ from qbatch.executor.agreed import Agreed
 from qbatch.executor.consent import offer_of
 from qbatch.executor.doubts import of_sending
 from qbatch.executor.engine import Settings
+from qbatch.executor.events import Warned
 from qbatch.job import JobState
 from qbatch.plan.packing import composite_id
 from qbatch.plan.pricing.limits import Limit
@@ -114,6 +115,19 @@ def test_a_folder_reached_by_another_path_is_no_copy(go: Go, copied: None) -> No
 
 def test_a_copy_may_begin_anew(go: Go, copied: None, ledger: Ledger) -> None:
     assert go(out=COPY, fresh=True).summary.completed == 6
+
+
+@pytest.mark.parametrize("driver", [FakeLocal(), FakeCloud(Ledger())])
+def test_only_of_what_is_bought_a_copy_warns(driver: FakeLocal | FakeCloud, tmp_path: Path) -> None:
+    plan = plan_of(2, "cloud")
+    first, _ = [point.id for point in plan.points()]
+    play(tmp_path / "a", plan, driver, selected=lambda point: point.id == first)
+    (tmp_path / "a").rename(tmp_path / "away")
+    shutil.copytree(tmp_path / "away", tmp_path / "b")
+    played = play(tmp_path / "b", plan, driver)
+    assert played.summary.states == {JobState.COMPLETED: 2}
+    warned = [event for event in played.events if isinstance(event, Warned)]
+    assert bool(warned) == (not driver.is_local)
 
 
 # -- what another copy bought ---------------------------------------------------------------------

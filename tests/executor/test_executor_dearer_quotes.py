@@ -110,7 +110,7 @@ def held_back(folder: Path) -> tuple[Plan, Shop, float]:
     first = Agreed.to(offer_of(None, plan, {"at": shop.target}, {"at": shop}, None, Settings()))
     shop.quote = 1.25
     played = play(folder, plan, shop, agreed=first)
-    assert "it costs 1.25 credits, offered was 1;" in played.summary.not_agreed["at"]
+    assert "it costs 1.25 credits, offered was 1 credits;" in played.summary.not_agreed["at"]
     assert shop.sold == {}
     with Run(folder) as run:
         (told,) = read_quotes(run.meta, 0.0)
@@ -131,7 +131,7 @@ def test_what_is_quoted_above_that_again_is_held_back_again(tmp_path: Path) -> N
     assert second.left.backends[0].formula.endswith("1 credits per job, or as quoted before")
     shop.quote = 1.5
     played = play(tmp_path, plan, shop, agreed=Agreed.to(second))
-    assert "it costs 1.5 credits, offered was 1.25;" in played.summary.not_agreed["at"]
+    assert "it costs 1.5 credits, offered was 1.25 credits;" in played.summary.not_agreed["at"]
     third = offered(tmp_path, plan, shop, at)
     assert third.prices == {"credits": 3.0}
     play(tmp_path, plan, shop, agreed=Agreed.to(third))

@@ -20,6 +20,7 @@ from qbatch.exchange.exports import export
 from qbatch.executor.events import Event, Warned
 from qbatch.manifest import parse_manifest
 from qbatch.manifest.models import Manifest
+from qbatch.notation import amount
 from qbatch.plan.pricing.limits import taken
 from qbatch.providers import open_driver
 from qbatch.providers.listing import Lists
@@ -95,7 +96,7 @@ def test_a_job_bought_by_a_repeated_request_is_told_once_with_its_price(
     assert (kept.id, kept.unit, kept.source) == (double, unit, source)
     assert kept.cost == pytest.approx(book[double]["price"])
     assert spent == {unit: pytest.approx(sum(entry["price"] for entry in cloud.ledger()))}
-    assert f"{kept.cost:g} {unit} {source}, which budgets count" in text
+    assert f"{amount(kept.cost, unit)} {source}, which budgets count" in text
     exported = io.StringIO()
     with Run(tmp_path) as run:
         export(run, "ledger", exported)
@@ -360,7 +361,7 @@ def test_what_waits_at_ibm_counts_as_all_points_of_its_twin_until_it_is_over(
     with Run(tmp_path) as run:
         twins = [each.entry for each in run.ledger()]
         assert double.cost == pytest.approx(sum(each.reserved for each in twins))
-    assert f"qpu_seconds {double.source}, which budgets count" in text
+    assert f"QPU seconds {double.source}, which budgets count" in text
     for _ in range(2):
         trio.run(wait, clock=cloud.clock)
     go_on(cloud, "ibm-direct-access", tmp_path)
@@ -425,7 +426,7 @@ def test_one_that_runs_still_is_not_over_because_a_person_said_so(tmp_path: Path
             warned.append(event.text)
 
     cloud.run(manifest, tmp_path, around, detach=True, observer=observe).close()
-    assert "a person told that it is over at 5 eur, which counts no more" in "".join(warned)
+    assert "a person told that it is over at 5.00 EUR, which counts no more" in "".join(warned)
     double = double_of(tmp_path)
     assert (double.is_over, double.source) == (False, "by formula")
     assert double.cost == pytest.approx(0.34)

@@ -189,6 +189,7 @@ STEPS = st.lists(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(STEPS, st.integers(1, 3))
 def test_a_cloud_sells_each_shot_once_whatever_is_asked_for_in_turn(

@@ -33,7 +33,7 @@ class Auction(FakeCloud):
 
 def asked(plan: Plan, cloud: FakeCloud) -> list[str]:
     async def main() -> list[str]:
-        return await ask_quotes(plan, {"cloud": cloud}, {"cloud": cloud.target})
+        return [*map(str, await ask_quotes(plan, {"cloud": cloud}, {"cloud": cloud.target}))]
 
     return trio.run(main, clock=MockClock(autojump_threshold=0))
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 import shutil
 import sqlite3
 import subprocess
@@ -98,32 +99,58 @@ class Named(Clouds):
 
 
 def buy(clouds: Named, shots: int, out: Path, **options: Any) -> Any:
-    manifest = manifest_of(clouds.provider, shots)
+    text = manifest_of(clouds.provider, shots).text.replace(TARGETS["marqov"], "rigetti-ankaa-2")
     given = {"approve": True, **options}
-    done = clouds.run(manifest, out, clouds.surroundings(), **given)
+    done = clouds.run(parse_manifest(text, folder=Path("/")), out, clouds.surroundings(), **given)
     done.close()
     return done.summary
 
 
+#: Provider -> how the guide's table calls it.
+CALLED = {
+    "oqc": "OQC",
+    "open-quantum": "Open Quantum",
+    "marqov": "Marqov",
+    "scaleway": "Scaleway",
+    "ibm-direct-access": "IBM Direct Access",
+}
+GUIDE = Path(qbatch.__file__).parent / "guide" / "pooling.md"
+
+
+def told(provider: str) -> list[float]:
+    """What the guide says that 1,000 shots, 4,000 after them, and 3,000 alone cost there."""
+    begin = f"| {CALLED[provider]} |"
+    (line,) = (each for each in GUIDE.read_text("utf-8").splitlines() if each.startswith(begin))
+    return [float(cell) for cell in re.findall(r"\d+\.\d+", line)]
+
+
+@pytest.mark.parametrize("way", ["in its folder", "of another run"])
 def test_only_the_difference_is_bought_says_the_clouds_own_book(
-    clouds: Named, tmp_path: Path
+    clouds: Named, way: str, tmp_path: Path
 ) -> None:
+    """1,000 shots, and then 4,000: what 3,000 cost alone."""
     other = Named(clouds.provider)
-    buy(other, 300, tmp_path / "alone")
+    buy(other, 3000, tmp_path / "alone")
     alone, jobs_alone = bills(other), len(other.ledger())
     other.close()
-    buy(clouds, 100, tmp_path / "before")
-    spent, jobs = bills(clouds), len(clouds.ledger())
-    buy(clouds, 400, tmp_path / "after", reuse=[tmp_path / "before"])
-    assert bills(clouds) - spent == pytest.approx(alone)
+    before, after = tmp_path / "before", tmp_path / "after"
+    out, options = (before, {}) if way == "in its folder" else (after, {"reuse": [before]})
+    buy(clouds, 1000, before)
+    first, jobs = bills(clouds), len(clouds.ledger())
+    buy(clouds, 4000, out, **options)
+    then = bills(clouds) - first
+    assert then == pytest.approx(alone)
+    assert [first, then, alone] == pytest.approx(told(clouds.provider), abs=0.006)
     assert len(clouds.ledger()) - jobs == jobs_alone
-    with Run(tmp_path / "after") as run:
-        assert [point.counts.shots for point in run if point.counts] == [400] * 4
+    with Run(out) as run:
+        assert [point.counts.shots for point in run if point.counts] == [4000] * 4
         assert {point.state for point in run} == {JobState.COMPLETED}
-        (told,) = run.reused()
-        assert (told.jobs, told.shots, told.points) == (4, 400, 4)
-        assert {each.jobs for each in run.times([each.backend for each in run]).values()} == {4}
-    assert buy(clouds, 400, tmp_path / "after", reuse=[tmp_path / "before"]).total == 0
+        others = [(each.jobs, each.shots, each.points) for each in run.reused()]
+        assert others == ([] if out == before else [(4, 4000, 4)])
+        if out == after:
+            each = run.times([one.backend for one in run]).values()
+            assert {one.jobs for one in each} == {4}
+    assert buy(clouds, 4000, out, **options).total == 0
     assert len(clouds.ledger()) - jobs == jobs_alone
 
 

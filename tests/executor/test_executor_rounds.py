@@ -25,6 +25,7 @@ from qbatch.plan.pricing.offer import Offer
 from qbatch.providers import Price
 from qbatch.snapshot import Run
 from qbatch.snapshot.borrowing import Borrower
+from tests.daily import mostly_slow
 
 THETAS = [0.5, 1.0, 1.5]
 WISH = "{target_se: 0.03, of: z, min: 100, max: 1500}"
@@ -90,7 +91,7 @@ def test_what_was_offered_covers_all_rounds_and_no_more_is_bought(tmp_path: Path
         assert all(point.estimates["z"].se <= 0.03 for point in found)
 
 
-@pytest.mark.parametrize("every_s", [1.0, 7.0, 40.0])
+@pytest.mark.parametrize("every_s", mostly_slow([7.0, 1.0, 40.0]))
 def test_cut_off_again_and_again_it_decides_and_buys_the_same(
     every_s: float, tmp_path: Path
 ) -> None:

@@ -246,6 +246,7 @@ def signalled(folder: Path, number: int, times: int) -> tuple[int, float]:
         return child.returncode, time.monotonic() - began
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("number", "times", "status"),
     mostly_slow(

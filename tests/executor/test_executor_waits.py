@@ -351,3 +351,46 @@ def test_who_no_longer_waits_for_a_place_of_the_run_leaves_that_of_the_backend()
         return run.slots.taken, backend.slots.taken
 
     assert trio.run(wait, clock=trio.testing.MockClock(autojump_threshold=0)) == (1, 1)
+
+
+def test_a_slot_goes_to_whoever_waited_longest_however_often_another_asks() -> None:
+    """Two come free at once: a feeder that takes one may not take the other, too."""
+    taken: list[str] = []
+
+    async def take(slots: Slots, who: str, times: int) -> None:
+        for _ in range(times):
+            await slots.take(Waits(trio.current_time), Cause.TARGET_LIMIT)
+            taken.append(who)
+
+    async def race() -> None:
+        slots = Slots(2)
+        slots.occupy()
+        slots.occupy()
+        async with trio.open_nursery() as nursery:
+            for who, times in (("feeder", 3), ("calibration", 1)):
+                nursery.start_soon(take, slots, who, times)
+                await trio.testing.wait_all_tasks_blocked()
+            for _ in range(2):
+                slots.free()
+                slots.free()
+                await trio.testing.wait_all_tasks_blocked()
+            assert slots.taken == 2
+
+    for _ in range(20):  # trio shuffles those that are ready at once
+        taken.clear()
+        trio.run(race)
+        assert sorted(taken[:2]) == ["calibration", "feeder"]
+        assert taken.count("feeder") == 3
+
+
+def test_who_is_cancelled_while_it_waits_takes_no_slot() -> None:
+    async def leave() -> int:
+        slots, waits = Slots(1), Waits(trio.current_time)
+        slots.occupy()
+        with trio.move_on_after(1.0) as scope:
+            await slots.take(waits, Cause.TARGET_LIMIT)
+        assert scope.cancelled_caught
+        slots.free()
+        return slots.taken
+
+    assert trio.run(leave, clock=trio.testing.MockClock(autojump_threshold=0)) == 0

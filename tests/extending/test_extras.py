@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import sys
-import tomllib
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -15,36 +12,9 @@ from qbatch.cli import main
 from qbatch.errors import SourceErrors
 from qbatch.report import render
 from tests.daily import mostly_slow
-
-PACKAGE = Path(__file__).parent / "toy_extras"
+from tests.extending.conftest import Install
 
 CIRCUIT = 'OPENQASM 3.0;\ninclude "stdgates.inc";\nqubit q;\nbit c;\nh q;\nc = measure q;\n'
-
-Install = Callable[..., None]
-
-
-@pytest.fixture
-def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Install:
-    """Install the package, with other code in place of its own where that is given."""
-
-    def installed(code: str = "") -> None:
-        site = tmp_path / "site"
-        project: Any = tomllib.loads((PACKAGE / "pyproject.toml").read_text("utf-8"))["project"]
-        name, version = project["name"], project["version"]
-        facts = site / f"{name.replace('-', '_')}-{version}.dist-info"
-        facts.mkdir(parents=True)
-        text = code or (PACKAGE / "toy_extras.py").read_text("utf-8")
-        (site / "toy_extras.py").write_text(text, "utf-8")
-        told = f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n"
-        (facts / "METADATA").write_text(told)
-        lines = ""
-        for group, points in project["entry-points"].items():
-            lines += f"[{group}]\n" + "".join(f"{key} = {at}\n" for key, at in points.items())
-        (facts / "entry_points.txt").write_text(lines)
-        monkeypatch.syspath_prepend(str(site))
-        monkeypatch.delitem(sys.modules, "toy_extras", raising=False)
-
-    return installed
 
 
 def run_in(folder: Path, sections: list[str]) -> qbatch.Run:
@@ -84,12 +54,48 @@ def test_a_format_or_section_that_nobody_offers_is_refused(
     assert main(["export", str(run.folder), "-f", "tsv"]) == 2
     assert "'tsv' is not one of 'csv'" in capsys.readouterr().err
     install()
+    assert main(["export", str(run.folder), "-f", "tsb"]) == 2
+    assert "'tsv'" in capsys.readouterr().err
     with pytest.raises(SourceErrors) as caught:
         run_in(tmp_path / "other", ["widset"])
     assert str(caught.value) == (
         "Manifest(): report.sections[0]: 'widset' is no section that a package offers; there are "
         "widest; did you mean 'widest'?"
     )
+
+
+def test_what_nobody_offers_is_told_with_the_page_about_packages(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    file = tmp_path / "m.yaml"
+    qbatch.Manifest(
+        name="coin",
+        circuits={"coin": CIRCUIT},
+        backends={"ideal": {"provider": "local"}},
+        analysis={"own": {"even": {"installed": "none"}}},
+    ).save(file)
+    assert main(["plan", str(file)]) == 3
+    told = capsys.readouterr().err
+    assert "no installed package offers an analysis 'none'" in " ".join(told.split())
+    assert told.endswith("more: qbatch help extending\n")
+
+
+CLOSED = """\
+def write_tsv(run, file):
+    raise BrokenPipeError
+
+def widest(run):
+    return None
+"""
+
+
+def test_a_reader_that_has_seen_enough_is_no_mistake_of_the_package(
+    install: Install, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    install(CLOSED)
+    run = run_in(tmp_path / "run", [])
+    assert main(["export", str(run.folder), "-f", "tsv", "-o", str(tmp_path / "z.tsv")]) == 0
+    assert "mistake" not in capsys.readouterr().err
 
 
 BROKEN = """\
@@ -144,7 +150,7 @@ def test_a_run_is_read_without_the_package_whose_section_it_names(
 ):
     install()
     run_in(tmp_path / "run", ["widest"])
-    monkeypatch.setattr(sys, "path", [one for one in sys.path if "site" not in Path(one).name])
+    monkeypatch.setattr(sys, "path", [one for one in sys.path if Path(one).name != "site"])
     text = render(qbatch.open_run(tmp_path / "run"), "md")
     assert "no installed package offers a report section 'widest'" in text
 

@@ -25,6 +25,7 @@ import pandas as pd
 import pytest
 import trio
 
+import qbatch
 from qbatch.cli import main
 from qbatch.emulators import Emulation, Queueing, host
 from qbatch.exchange.exports import BINARY_FORMATS, TEXT_FORMATS, export
@@ -205,7 +206,7 @@ def write_everything(folder: Path, to: Path, formats: Iterable[str]) -> None:
             export(run, name, to / f"run.{name}")
         table = pd.read_parquet(to / "run.parquet")
         (to / "unpacked").write_text(f"{table.to_csv()}{run.to_xarray().to_dict()}")
-        (to / "html").write_text(run._repr_html_())
+        (to / "html").write_text(qbatch.open_run(folder)._repr_html_())
         (to / "repr").write_text(repr(run) + "".join(map(repr, run)))
         raws = [kept for point in run for _, kept in run.raw_of(point)]
         (to / "raw").write_bytes(b"\n".join(raws))

@@ -19,6 +19,7 @@ from pathlib import Path
 import qbatch
 from qbatch import errors
 from qbatch.cli.error_topics import page_of_room, topic_for
+from tests.guide.remedies import parted, remedy_elsewhere
 
 HOME = Path(qbatch.__file__).parent
 
@@ -37,13 +38,29 @@ _TOLD = {
 }
 #: Modules all of whose texts are said of a manifest, by way of tables and lists of pairs.
 _SAYERS = {f"manifest.{name}" for name in ("columns", "complaints", "construction", "syntax")}
-_SAYERS |= {f"manifest.{name}" for name in ("derived", "fields")}
+_SAYERS |= {"manifest.derived"}
+
+#: One whose tables say nothing of a mistake: its functions do.
+_TABLES = {"manifest.columns"}
 
 #: Said by functions of words: what they add is a hint, or a list of names.
 _HINTS = {"did_you_mean", "_nearest"}
 
+#: Functions that write an instant.
+_INSTANTS = {"in_zone", "told_briefly", "told_if_known"}
+
 #: Functions that return the text that they are given, or its beginning.
 _PASSING = {"repr", "str", "shortened", "visible", "said"}
+
+#: Words of a table from which messages are made, none of which is one.
+_FRAGMENT = re.compile(
+    r"^(?:[;,(#]|name: |is itself$|stands below$|does not fit there$"
+    r"|an? .*\b(?:index|value|bound|size|end)$|[\w.-]+$"
+    r"|composite job \w+ (?:of|at) backend \w+$|composite job of \w+ at backend \w+$)"
+)
+
+#: What a list says that names nothing.
+_NOTHING = re.compile(r"\((?:there (?:are|is)|no|none|nothing|it) [^()]*\)|\(none\)")
 
 _MOST_FORMS, _DEEPEST = 16, 4
 
@@ -72,9 +89,15 @@ class Message:
 
     @property
     def place(self) -> str:
-        """What stands first and tells where; "" for none."""
+        """What stands first and tells where."""
         if self.is_of_file:
             return "FILE:LINE:COLUMN"
+        if self._begins_with:
+            return self._begins_with
+        return "the command" if self.kind in {*PUBLIC, "UsageError"} else "another message"
+
+    @property
+    def _begins_with(self) -> str:
         found = re.match(r"([^\s:]+): ", self.text)
         return found[1] if found else ""
 
@@ -82,14 +105,18 @@ class Message:
     def is_of_file(self) -> bool:
         """It is told with a place in a person's file."""
         kind = getattr(errors, self.kind, None)
-        return kind is not None and issubclass(kind, errors.SourceError)
+        is_mistake = kind is not None and issubclass(kind, errors.SourceError)
+        return is_mistake or self.kind == "PydanticCustomError"
 
     @property
     def parts(self) -> tuple[str, str]:
-        """What is wrong, and how to mend it: what follows the last semicolon."""
-        text = self.text if self.is_of_file else self.text.removeprefix(f"{self.place}: ")
-        head, _, remedy = text.rpartition("; ")
-        return (head, remedy) if head else (text, "")
+        """What is wrong, and how to mend it."""
+        text = self.text if self.is_of_file else self.text.removeprefix(f"{self._begins_with}: ")
+        said, remedy = parted(text)
+        kind = getattr(errors, self.kind, None)
+        return said, remedy or getattr(kind, "remedy", "") or remedy_elsewhere(
+            text, self.kind, self.room
+        )
 
 
 @dataclass(frozen=True)
@@ -178,17 +205,30 @@ def messages() -> tuple[Message, ...]:
         for within, call in module.calls:
             for kind, texts in _said(call, within[-1] if within else None, module, carriers):
                 for text in map(_clean, texts):
-                    if len(re.findall(r"[a-z]{2,}", text)) >= 2:
+                    if _is_whole(text):
                         message = Message(module.name, kind, text)
                         message = found.setdefault((module.name, text), message)
                         message.lines.add(call.lineno)
     for module in (each for each in modules() if each.name in _SAYERS):
         for function, node in _outermost_texts(module.tree, None):
+            if function is None and module.name in _TABLES:
+                continue
             for text in map(_clean, _Scope(module, function, {}).texts(node)):
-                if len(re.findall(r"[a-z]{2,}", text)) >= 2:
+                if _is_whole(text):
                     message = Message(module.name, "ManifestError", _capitals(text))
                     found.setdefault((module.name, message.text), message)
-    return tuple(sorted(found.values()))
+    return tuple(sorted(each for each in found.values() if _full(each) not in found))
+
+
+def _is_whole(text: str) -> bool:
+    """Whether a text says something: two words, and not what another one is made of."""
+    return len(re.findall(r"[a-z]{2,}", text)) >= 2 and not _FRAGMENT.search(text)
+
+
+def _full(message: Message) -> tuple[str, str]:
+    """Where the form of a message would stand that names what there is, where this one has none."""
+    named = _NOTHING.sub("(NAMES)", message.text)
+    return (message.room, named) if named != message.text else ("", "")
 
 
 def _outermost_texts(
@@ -199,8 +239,10 @@ def _outermost_texts(
         match child:
             case ast.Constant(value=str()) | ast.JoinedStr():
                 yield function, child
-            case ast.Expr(value=ast.Constant()):
+            case ast.Expr(value=ast.Constant()) | ast.Compare():
                 pass
+            case ast.Dict():  # what it is told by is no text of ours
+                yield from _outermost_texts(ast.List(child.values), function)
             case ast.FunctionDef():
                 yield from _outermost_texts(child, child)
             case _:
@@ -294,8 +336,8 @@ class _Scope:
                 yield from self._forms(body)
                 yield from self._forms(other)
             case ast.BoolOp(values=values):
-                for value in values:
-                    yield from self._forms(value)
+                forms = [form for value in values for form in self._forms(value)]
+                yield from [form for form in forms if form] or forms
             case ast.Subscript(value=ast.JoinedStr() as value):
                 yield from self._forms(value)
             case ast.Attribute(value=ast.Name(id=of), attr=name) if of in self._module.imported:
@@ -334,6 +376,9 @@ class _Scope:
             return
         if name == "listed":
             yield "NAMES"
+            return
+        if name in _INSTANTS:
+            yield "TIME"
             return
         if name in _PASSING and node.args:
             forms = self.texts(node.args[0])
@@ -387,7 +432,10 @@ def _texts_of(call: ast.Call, kind: str) -> list[ast.expr]:
     by_name = {each.arg: each.value for each in call.keywords}
     named = [by_name[word] for word in ("problem", "message") if word in by_name]
     public = getattr(errors, kind, None)
-    if public is None or kind == "UnwritableError":
+    if kind == "UnwritableError" and len(call.args) == 2:  # what is wrong, and how to mend it
+        problem, remedy = call.args
+        return [ast.BinOp(problem, ast.Add(), ast.BinOp(ast.Constant("; "), ast.Add(), remedy))]
+    if public is None:
         return [*call.args, *named]
     at = 1 if issubclass(public, errors.SourceError) else 0
     return [*call.args[at : at + 1], *named]

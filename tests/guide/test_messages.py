@@ -15,6 +15,7 @@ from qbatch.cli.error_topics import topic_of
 from qbatch.cli.topics import pages
 from tests.guide.blocks import GUIDE
 from tests.guide.messages import PUBLIC, Message, messages, modules
+from tests.guide.remedies import parted
 
 WRONG = sorted((Path(__file__).parents[1] / "manifests").glob("*.yaml"))
 #: Bugs of ours and control flow, which no person is meant to meet.
@@ -74,6 +75,31 @@ def test_what_wrong_manifests_are_told_is_in_the_list() -> None:
 def test_every_message_stands_under_a_page_that_exists() -> None:
     lacking = {each.kind for each in messages() if each.topic not in pages()}
     assert lacking == {"ExtraError"}  # it says which package to install, and that is all
+
+
+def test_every_message_says_where_it_holds_what_is_wrong_and_how_it_is_mended() -> None:
+    lacking = [
+        f"{each.room}: {each.text}"
+        for each in messages()
+        if not (each.place and all(each.parts)) and each.kind != "ExtraError"
+    ]
+    assert lacking == []
+
+
+@pytest.mark.parametrize(
+    ("text", "said", "remedy"),
+    [
+        ("is empty; write one", "is empty", "write one"),
+        ("expected ';', found 'cx'", "found 'cx'", "expected ';'"),
+        ("is no backend (NAMES)", "is no backend", "NAMES"),
+        ("no credential: set NAME", "no credential", "set NAME"),
+        ("cos takes one number, not two", "cos takes one number, not two", "takes one number"),
+        ("the row is damaged", "the row is damaged", ""),
+        ("names the same backend twice", "names the same backend twice", ""),
+    ],
+)
+def test_a_remedy_is_found_in_the_forms_that_it_has(text: str, said: str, remedy: str) -> None:
+    assert parted(text) == (said, remedy)
 
 
 def raised(message: Message) -> BaseException:

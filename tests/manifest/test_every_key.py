@@ -12,9 +12,11 @@ import jsonschema
 import pytest
 from pydantic import BaseModel, Field
 
+from qbatch.manifest import load_manifest
 from qbatch.manifest.examples import manifests
+from qbatch.manifest.reading import possible
 from qbatch.manifest.schema import generate
-from qbatch.plan import expand_file
+from qbatch.plan import expand
 from qbatch.providers import manifest_schema
 
 ROOT = Path(__file__).parents[2]
@@ -36,6 +38,16 @@ def share(counts, scale):
 def trend(points):
     return 0.5, 0.1
 """
+TOYS = """\
+import qbatch
+
+def sizes(counts): ...
+def widest(run): ...
+def fresh(at_once): ...
+
+kinds = dict.fromkeys(("a", "tau", "beta"), "above 0")
+stretched = qbatch.FitModel(lambda x, **_: x, kinds, lambda x, y: [], "x")
+"""
 FILES = {
     "functions.py": FUNCTIONS,
     "report.md.j2": "# {{ name }}\n",
@@ -47,8 +59,9 @@ FILES = {
     "site/toys-1.dist-info/METADATA": "Metadata-Version: 2.1\nName: toys\nVersion: 1\n",
     "site/toys-1.dist-info/entry_points.txt": (
         "[qbatch.analyses]\nsizes = toys:sizes\n[qbatch.sections]\nwidest = toys:widest\n"
+        "[qbatch.fits]\nstretched = toys:stretched\n[qbatch.engines]\nfresh = toys:fresh\n"
     ),
-    "site/toys.py": "def sizes(counts): ...\ndef widest(run): ...\n",
+    "site/toys.py": TOYS,
 }
 
 
@@ -68,8 +81,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_a_manifest_that_shows_keys_is_right_and_can_be_planned(name: str, folder: Path) -> None:
     path = folder / f"{name}.yaml"
     path.write_text(manifests()[name])
-    points = [*islice(expand_file(path, trust=True).points(), 3)]
-    assert points
+    for decided in possible(load_manifest(path, trust=True)):
+        assert [*islice(expand(decided).points(), 3)]
 
 
 def keys_of(part: Any, name: str) -> Iterator[tuple[str, dict[str, Any]]]:

@@ -125,7 +125,7 @@ def test_another_form_takes_the_place_of_the_whole_map(project: Path) -> None:
 def test_forms_are_those_that_the_models_have() -> None:
     assert FORMS_AT["sweep/matrix/*"] == FORMS_AT["sweep/zip/*"] == {*FORMS}
     assert FORMS_AT["circuits/*"] == {*CIRCUIT_SOURCES}
-    assert FORMS_AT["backends/*/engine"] == {*EngineOptions.model_fields}
+    assert FORMS_AT["backends/*/engine"] == {*EngineOptions.model_fields} - {"arguments"}
 
 
 def test_null_takes_out_what_the_base_has_and_only_that(project: Path) -> None:
@@ -324,6 +324,18 @@ def test_bases_that_cannot_be_read_are_refused_where_they_are_named(
     for name, text in texts.items():
         write(tmp_path / f"{name}.yaml", text + "\n" if text else "")
     assert told in mistakes(tmp_path / "m.yaml")[0]
+
+
+def test_a_base_is_named_from_the_file_that_extends_it(project: Path) -> None:
+    """Elsewhere an absolute path is another file, or none: an archive could not be verified."""
+    path = write(project / "exp/m.yaml", f"extends: {project}/lab/base.yaml\n")
+    told = f"{project}/lab/base.yaml' is written from elsewhere; write '../lab/base.yaml'"
+    assert told in mistakes(path)[0]
+    (project / "lab/base.yaml").rename(project / "lab/first.yaml")
+    write(project / "lab/base.yaml", f"extends: {project}/lab/first.yaml\n")
+    path.write_text("qbatch: 1\nextends: ../lab/base.yaml\n")
+    assert "lab/base.yaml:1:10: extends: " in mistakes(path)[0]
+    assert "write 'first.yaml', from this file's folder" in mistakes(path)[0]
 
 
 @pytest.mark.parametrize("base", ["../../outside.yaml", "/etc/hostname", "link.yaml", "../.git/c"])

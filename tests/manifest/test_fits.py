@@ -9,6 +9,7 @@ import pytest
 from qbatch.curves import CURVES
 from qbatch.errors import SourceErrors
 from qbatch.manifest import Manifest, parse_manifest
+from qbatch.manifest.fits import Fit, parameters_of
 from qbatch.plan import expand
 
 HEAD = """\
@@ -140,3 +141,8 @@ def test_too_few_points_by_an_override_are_a_remark() -> None:
     text = HEAD + "{model: line, x: theta, y: p1}\n"
     plan = expand(parse_manifest(text, overrides=["sweep.matrix.theta=1"]))
     assert any("'theta' has 1 value, too few" in remark for remark in plan.remarks)
+
+
+def test_parameters_of_a_formula_have_names_that_theory_may_have() -> None:
+    fit = Fit.model_validate({"formula": "m - a*x", "x": "x", "y": "p", "start": {"m": 1, "a": 2}})
+    assert parameters_of({"s": fit}) == {"s.m", "s.a"}

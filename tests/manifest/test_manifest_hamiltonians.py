@@ -96,10 +96,10 @@ def test_a_hundred_thousand_terms_are_read_and_more_are_refused_with_the_figure(
     assert len(parse_pauli(text, 17).terms) == 100_000
     with pytest.raises(NotationError, match="16': the circuit has the classical bits 0 to 15"):
         parse_pauli(text, 16)
-    with pytest.raises(NotationError, match="more than 100000 terms are too many"):
+    with pytest.raises(NotationError, match="more than 100,000 terms are too many"):
         parse_pauli(f"{text} + 1.0 Z0", 17)
     (tmp_path / "long.json").write_text(json.dumps(words(100_001)))
-    assert "more than 100000 terms are too many" in refusal("{file: long.json}", tmp_path)
+    assert "more than 100,000 terms are too many" in refusal("{file: long.json}", tmp_path)
 
 
 @pytest.mark.parametrize("term", ["Z2", "X2"])

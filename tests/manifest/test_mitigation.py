@@ -69,3 +69,33 @@ def test_where_there_is_no_mean_nothing_is_mitigated() -> None:
     with pytest.raises(SourceErrors, match="1 mistake") as caught:
         parse_manifest(text.replace('  probabilities: {p1: "1"}\n', ""))
     assert "nothing is mitigated" in str(caught.value.exceptions[0])
+
+
+#: Names each mitigated number wherever a number may be named.
+NAMED_EVERYWHERE = (
+    "  derived: {d: 'z.KIND[theta=1] - z[theta=1]'}\n"
+    "  fits: {f: {formula: 'a*cos(x)', x: theta, y: p1.KIND, start: {a: 1}}}\n"
+    "  expected: {z: 1, p1.KIND: cos(theta)}\n"
+    "checks: [{that: z.KIND >= 0.5}, {that: 'p1.KIND == expected'}]\n"
+    "report: {plots: [{x: theta, y: z.KIND}], labels: {z.KIND: mended}}\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("kind", "wrong"),
+    [("twirl", "n: 8"), ("readout", "shots: 0"), ("zne", "scales: [2, 3]"), ("twirl", "m: 16")],
+)
+def test_a_mistake_in_mitigation_brings_no_second_one(kind: str, wrong: str) -> None:
+    """Its numbers are named, whatever is wrong with how they are made."""
+    with pytest.raises(SourceErrors) as caught:
+        manifest(f"{{{kind}: {{{wrong}}}}}", NAMED_EVERYWHERE.replace("KIND", kind))
+    (error,) = caught.value.exceptions
+    assert f"analysis.mitigation.{kind}" in str(error)
+
+
+def test_theory_of_a_number_that_is_wrong_itself_is_no_second_mistake() -> None:
+    text = f"{HEAD}{{zne: {{}}}}\n  expected: {{p1: 1, p1.zne: 1}}\n"
+    with pytest.raises(SourceErrors) as caught:
+        parse_manifest(text.replace('{p1: "1"}', '{p1: "x"}'))
+    (error,) = caught.value.exceptions
+    assert "analysis.probabilities.p1" in str(error)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import jsonschema
 import pytest
@@ -17,10 +19,14 @@ CHECKED_IN = Path(qbatch.manifest.__file__).parent / "manifest.v1.schema.json"
 WRONG = Path(__file__).parent.parent / "manifests"
 
 
+@cache
+def validator() -> Any:
+    return jsonschema.Draft202012Validator(manifest_schema())
+
+
 def complaints(text: str) -> list[str]:
     """What an editor would say of a manifest: most editors read YAML much as PyYAML does."""
-    validator = jsonschema.Draft202012Validator(manifest_schema())
-    return [error.message for error in validator.iter_errors(yaml.safe_load(text))]
+    return [error.message for error in validator().iter_errors(yaml.safe_load(text))]
 
 
 def test_the_checked_in_schema_is_current():

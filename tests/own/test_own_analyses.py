@@ -117,7 +117,7 @@ def test_its_numbers_stand_in_report_csv_json_and_checks(
     assert main(["check", str(folder)]) == 4
     said = capsys.readouterr()
     assert "pass       agree >= 0.7  (2 points: 2 pass)" in said.out
-    assert "undecided shots=100: not analysed; analysis.py:15: ValueError: too few" in said.out
+    assert "undecided shots=100: analysis.py:15: ValueError: too few" in said.out
     assert "Traceback" not in said.out + said.err
 
 

@@ -114,6 +114,18 @@ def test_too_many_distinct_integers_are_refused_with_how_many_there_are() -> Non
         draw(4, "integers", 1, 3)
 
 
+@pytest.mark.parametrize(
+    ("low", "high", "told"),
+    [
+        (0.2, 0.8, r"no integer from 0.2 to 0.8; move min and max apart"),
+        (0, 1e30, r"integers from 0 to 1e\+30 have more than 64 bits; narrow min and max"),
+    ],
+)
+def test_where_no_integer_lies_the_remedy_is_the_right_one(low, high, told) -> None:
+    with pytest.raises(SourceError, match=told):
+        draw(3, "integers", low, high)
+
+
 def test_a_column_of_a_file_keeps_numbers_text_and_leading_zeros_apart(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text("gamma, bits\n1,010\n2.5,x\n1e-3,\n", "utf-8")
     form = {"from": {"file": "a.csv", "column": "gamma"}}

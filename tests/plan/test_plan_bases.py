@@ -266,6 +266,21 @@ def test_a_circuit_that_ends_unmeasured_is_measured_whole() -> None:
     assert {order.circuit.facts.measured_bits for order in orders} == {(0, 1)}
 
 
+@pytest.mark.parametrize(
+    "analysis", [{"observables": {"zz": "Z0 Z1"}}, {"probabilities": {"none": "00"}}]
+)
+def test_it_is_so_too_where_nothing_but_z_is_asked_for(analysis: Any) -> None:
+    bare = BELL.replace("bit[2] c;\n", "").replace("c = measure q;\n", "")
+    plan = plan_of(SWEEP, circuits={"bell": {"qasm": bare}}, analysis=analysis)
+    assert {layout.program.facts.terminal for layout in plan.layouts()} == {(0, 1)}
+    orders = [plan.order_of(point) for point in plan.points()]
+    assert {order.circuit.facts.measured_bits for order in orders} == {(0, 1)}
+    asked_later = plan_of(
+        SWEEP, circuits={"bell": {"qasm": bare}}, analysis={"observables": {"z": "Z0", "x": "X0"}}
+    )
+    assert {point.id for point in plan.points()} < {point.id for point in asked_later.points()}
+
+
 def test_the_point_of_a_setting_is_known_by_its_name() -> None:
     for name in ("theta=0.5", 'a="x,y"', "bell"):
         assert point_of(Setting("X0 Y12").name(name)) == name

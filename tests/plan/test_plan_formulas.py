@@ -66,7 +66,10 @@ def test_a_trial_of_what_a_formula_reads_works_it_out_anew_and_keeps_the_order_o
         ({"gamma": {"formula": "2*pi"}}, "reads no axis; write its value, as in [2*pi]"),
         ({"t": [1, 2], "s": [1, 2], "gamma": {"formula": "s*t"}}, "vary apart (s, t); zip them"),
         ({"t": ["x", 1], "gamma": {"formula": "2*t"}}, "t is x, which is no number"),
-        ({"t": [1, 0], "gamma": {"formula": "1/t"}}, "divides by zero at t=0"),
+        (
+            {"t": [1, 0], "gamma": {"formula": "1/t"}},
+            "at t=0 the formula of 'gamma' divides by zero",
+        ),
         ({"gamma": {"formula": "2*gamma"}}, "needs its own value"),
         ({"t": [1], "gamma": [1], "shots": {"formula": "t/2"}}, "0.5 is no whole number"),
         ({"t": [1], "gamma": [1], "backend": {"formula": "t"}}, "a formula makes numbers"),

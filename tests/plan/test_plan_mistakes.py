@@ -257,7 +257,7 @@ def test_a_file_with_unknown_circuits_is_refused(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text("circuit,gamma\nwave,1\nwafe,2\n", "utf-8")
     columns = {name: {"from": {"file": "a.csv", "column": name}} for name in ("circuit", "gamma")}
     (found,) = mistakes_of({"zip": columns, "matrix": {"beta": [0]}}, folder=tmp_path)
-    assert "there is no circuit 'wafe'; did you mean 'wave'?" in found
+    assert "there is no circuit 'wafe' (wave); did you mean 'wave'?" in found
 
 
 def test_a_calibration_file_that_is_missing_is_refused(tmp_path: Path) -> None:
@@ -356,7 +356,7 @@ def test_what_with_gives_wrongly_is_told_at_its_place(
             "n: 2",
             "angle: [nothing]",
             "c.py: at 1:25 of the text it makes with angle=nothing, n=2: 'nothing' is not defined "
-            "as a value; n is given at m.yaml:6:12",
+            "as a value; define it above; n is given at m.yaml:6:12",
         ),
     ],
 )

@@ -57,6 +57,7 @@ def test_packing_loses_no_point_repeats_none_and_keeps_every_limit(target, repea
         assert batch.composite.job_ids == tuple(order.id for order in batch.orders)
 
 
+@pytest.mark.slow
 @given(targets)
 def test_the_summary_counts_the_composite_jobs_that_packing_makes(target) -> None:
     found = plan(2)

@@ -88,11 +88,11 @@ def test_what_a_plan_lacks_of_its_budget_is_told_in_converted_units(manifest: Ma
     summary = plan.summary(priced(TARGETS, plan))
     limits, rates = limits_of(manifest, {}), plan.prices.rates
     assert shortfalls(limits, summary, rates) == [
-        "budget.total allows 5 usd, and the plan costs 11.5 usd: not all of it will be bought"
+        "budget.total allows 5.00 USD, and the plan costs 11.50 USD: not all of it will be bought"
     ]
     asked = [limit for limit in limits_of(manifest, {"usd": 12.0}) if limit.is_asked]
     check_planned(asked, summary, rates, {})
-    with pytest.raises(ConsentError, match=r"the plan costs 11.5 usd, and --max-cost allows 11"):
+    with pytest.raises(ConsentError, match=r"the plan costs 11.50 USD, and --max-cost allows 11"):
         check_planned(limits_of(manifest, {"usd": 11.0}), summary, rates, {})
 
 
@@ -100,7 +100,7 @@ def test_without_a_rate_units_do_not_add_up(manifest: Manifest, tmp_path: Path) 
     (tmp_path / "prices.yaml").write_text(PRICES.replace("convert:\n  credits: {usd: 1/100}\n", ""))
     plan = expand(manifest)
     summary = plan.summary(priced(TARGETS, plan))
-    assert "the plan costs 9 usd" in shortfalls(limits_of(manifest, {}), summary, {})[0]
+    assert "the plan costs 9.00 USD" in shortfalls(limits_of(manifest, {}), summary, {})[0]
 
 
 @pytest.mark.parametrize(
@@ -162,7 +162,10 @@ def of_flag(**amounts: float) -> list[Limit]:
 
 
 def test_max_cost_that_bounds_nothing_is_refused() -> None:
-    said = "--max-cost 1 EUR bounds nothing here: this plan is billed in USD and credits"
+    said = (
+        "--max-cost 1.00 EUR bounds nothing here: this plan is billed in USD and credits; "
+        "name one of these"
+    )
     for limits in (of_flag(eur=1), of_flag(usd=5, eur=1)):
         with pytest.raises(SelectionError) as caught:
             check_units(limits, TARGETS, {})

@@ -4,6 +4,7 @@ import pytest
 from plan_making import PAIR, plan_of
 
 from qbatch.errors import SourceErrors
+from qbatch.instants import in_zone
 from qbatch.plan import check_targets, notices, price_formula
 from qbatch.providers import Price, Target
 
@@ -39,8 +40,8 @@ def test_prices_apply_minimum_and_composite_and_units_never_add_up() -> None:
     ("price", "formula"),
     [
         (Price(), "free"),
-        (Price("usd", per_job=0.3, per_shot=0.01), "0.3 + 0.01 x shots usd per job"),
-        (Price("usd", per_shot=0.01, minimum=1), "max(1, 0.01 x shots) usd per job"),
+        (Price("usd", per_job=0.3, per_shot=0.01), "0.3 + 0.01 x shots USD per job"),
+        (Price("usd", per_shot=0.01, minimum=1), "max(1, 0.01 x shots) USD per job"),
         (Price("credits", per_composite=5), "5 credits per composite job"),
     ],
 )
@@ -123,13 +124,12 @@ def test_each_job_of_a_point_has_its_price() -> None:
 
 
 def test_an_offline_backend_is_noticed_with_its_next_window() -> None:
+    opens = in_zone("2026-12-01T08:00Z", "minute")
     targets = {
         "a": Target("t"),
         "b": Target("qpu", online=False, next_window_at="2026-12-01T08:00Z"),
     }
-    assert notices(plan(), targets) == [
-        "backend 'b' (qpu) is offline; next window 2026-12-01T08:00Z"
-    ]
+    assert notices(plan(), targets) == [f"backend 'b' (qpu) is offline; next window {opens}"]
 
 
 def test_a_driver_that_can_tell_is_asked_how_long_its_points_take() -> None:

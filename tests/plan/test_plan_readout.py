@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from plan_making import mistakes_of, names, plan_of
 
-from qbatch.plan import Plan, select
+from qbatch.plan import Plan, Why, count_reasons, select
 from qbatch.plan.calibrations import calibrations_facts, many_calibrations, told_calibrations
 from qbatch.plan.measured import settings_of_circuits
 from qbatch.providers import Target
@@ -54,6 +54,16 @@ def test_each_point_has_the_calibrations_behind_its_own_settings() -> None:
     assert [point.same_as for point in points[3:]] == ["", points[1].name, points[2].name]
     assert plan.num_points == 2
     assert settings_of_circuits(plan) == {}
+
+
+def test_why_each_setting_runs_counts_what_is_shared_once() -> None:
+    plan = plan_with({})
+    told = count_reasons(plan, {}, limit=9)
+    assert (told.counts, told.again) == ({Why.NEW: 4}, {Why.NEW: 2})
+    assert (told.runs, told.total, len(told.first)) == (4, 6, 6)
+    chosen = select("theta=0.7", plan.names, plan.manifest)
+    told = count_reasons(plan, {}, chosen)
+    assert (told.counts, told.again.total()) == ({Why.NEW: 3}, 0)
 
 
 def test_copies_share_them_too() -> None:

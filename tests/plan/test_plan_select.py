@@ -150,7 +150,7 @@ def test_no_text_ends_in_another_error(expression: str) -> None:
         ("backend=nosy", "no point has backend=nosy; did you mean 'noisy'?\n  backend=nosy\n  ^"),
         ("noisy and (shots>1000)", "no point has shots>1000; there are 100, 1000\n"),
         ("backend=noisy#3", "no point has #3; there are 1, 2\n  backend=noisy#3\n               ^"),
-        ("nosy or shots=7", "no point's name holds 'nosy', no id begins with it\n"),
+        ("nosy or shots=7", "no name has 'nosy', no id begins so; try axis=value\n"),
         ("circuit~tree", "no point has circuit~tree; there are pair\n"),
     ],
 )

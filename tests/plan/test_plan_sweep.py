@@ -66,6 +66,7 @@ def test_included_points_join_and_are_never_excluded() -> None:
     assert [point.shots for point in plan.points()] == [1024, 1024, 5]
 
 
+@pytest.mark.slow
 @given(st.integers(1, 30), st.integers(0, 5), st.booleans())
 def test_a_sample_keeps_n_of_the_matching_points_and_all_others(n, seed, narrow) -> None:
     where = {"beta": 1} if narrow else {}

@@ -117,7 +117,10 @@ def test_a_plan_tells_and_prices_them() -> None:
 @pytest.mark.parametrize(
     ("reference", "problem"),
     [
-        ({"circuit": "pear", "every": 4}, "there is no circuit 'pear'; did you mean 'pair'?"),
+        (
+            {"circuit": "pear", "every": 4},
+            "there is no circuit 'pear' (wave, pair, turned); did you mean 'pair'?",
+        ),
         ({"circuit": "turned", "every": 4}, "a reference takes no parameters; 'turned' has beta"),
         ({"circuit": "pair", "every": 0}, "reference.every: 0 is too few; write 1 or more"),
         ({"circuit": "pair", "every": 1, "outcome": "0"}, "run.reference.outcome|'0'"),

@@ -54,6 +54,7 @@ def test_each_value_of_words_is_spread_evenly() -> None:
     assert np.mean(at) == pytest.approx(np.mean(range(len(mixed))), abs=0.6)
 
 
+@pytest.mark.slow
 @given(
     repeat=st.integers(1, 3),
     seed=st.integers(0, 9),

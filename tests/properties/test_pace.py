@@ -25,6 +25,7 @@ from qbatch.providers import Prepared
 from qbatch.providers.kit.bearer import Bearer
 from qbatch.providers.kit.credentials import Secret
 from qbatch.providers.kit.wire import MOST_RETRY_AFTER_S, Reply, read_retry_after
+from tests.daily import mostly_slow
 from tests.executor.fake_drivers import FakeCloud, plan_of, play
 from tests.fuzz.whole_runs import SPENDING, TARGETS, Clouds, manifest_of, times_bought
 
@@ -79,6 +80,7 @@ class Stormy(FakeCloud):
         raise Unavailable("429", retry_after_s=self.again_s, unsent=True, is_full=True)
 
 
+@pytest.mark.slow
 def test_a_storm_on_a_thousand_jobs_is_asked_once_per_window(tmp_path: Path) -> None:
     cloud = Stormy(until_s=1_000.0, again_s=100.0)
     played = play(tmp_path, plan_of(1_000, "cloud"), cloud)
@@ -143,7 +145,7 @@ def watched_run(
     return lines[0].seen
 
 
-@pytest.mark.parametrize("form", ["seconds", "date"])
+@pytest.mark.parametrize("form", mostly_slow(["seconds", "date"]))
 @pytest.mark.parametrize("provider", TARGETS)
 def test_every_driver_waits_a_storm_out(provider: str, form: str, tmp_path: Path) -> None:
     clouds = Clouds(provider)

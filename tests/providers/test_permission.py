@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -226,11 +227,48 @@ def test_the_persons_configuration_allows_pointers_and_hosts(tmp_path: Path) -> 
         ('[manifests]\nhosts = ["https://a"]', "'https://a' is no host"),
         ('[manifests]\nhosts = ["*"]', r"'\*' is no host"),
         ("manifests = 3", "manifests: write a table"),
+        ('accounts = "env:A"', "accounts: write a table"),
+        ("[accounts]\noqc = 3", "accounts.oqc: write a text"),
+        (
+            '[accounts]\noqc = "tok-5fa9c0ffee"',
+            "accounts.oqc: is no pointer to a secret; write env:N",
+        ),
     ],
 )
 def test_a_wrong_configuration_is_told(tmp_path: Path, text: str, told: str) -> None:
     with pytest.raises(SourceError, match=told):
         configured(tmp_path, text)
+
+
+#: Credential in the manifest, variables that are set -> where a backend at OQC takes its own.
+ACCOUNTS: list[tuple[str | None, dict[str, str], str]] = [
+    (None, {}, "file:{key}"),
+    (None, {"OQC_TOKEN": ""}, "file:{key}"),
+    (None, {"MARQOV_PLATFORM_KEY": "x"}, "file:{key}"),
+    (None, {"OQC_TOKEN": "x"}, "env:OQC_TOKEN"),
+    ("env:LAB_OQC_TOKEN", {"LAB_OQC_TOKEN": "x"}, "env:LAB_OQC_TOKEN"),
+    ("env:LAB_OQC_TOKEN", {"LAB_OQC_TOKEN": "x", "OQC_TOKEN": "y"}, "env:LAB_OQC_TOKEN"),
+]
+
+
+@pytest.mark.parametrize(("pointer", "environ", "source"), ACCOUNTS)
+def test_an_account_of_the_persons_is_taken_where_nobody_says_more(
+    tmp_path: Path, pointer: str | None, environ: dict[str, str], source: str
+) -> None:
+    (tmp_path / "qbatch").mkdir()
+    (tmp_path / "qbatch" / "key").write_text("tok-5fa9c0ffee")
+    (tmp_path / "qbatch" / "config.toml").write_text('[accounts]\noqc = "file:key"\n')
+    permission = read_permission({"XDG_CONFIG_HOME": str(tmp_path)})
+    around = Surroundings(environ=environ, permission=permission)
+    backend = Backend(provider="oqc", credentials=pointer)
+    driver: Any = open_driver(backend, name="b", folder=Path(), surroundings=around)
+    assert driver.credential_source() == source.format(key=tmp_path / "qbatch" / "key")
+    marqov = Backend(provider="marqov", target="m")
+    other: Any = open_driver(
+        marqov, name="m", folder=Path(), surroundings=Surroundings(permission=permission)
+    )
+    with pytest.raises(CredentialsError, match="no credential"):
+        other.credential_source()
 
 
 def test_without_a_configuration_nothing_is_allowed(tmp_path: Path) -> None:

@@ -550,10 +550,25 @@ def test_what_is_not_the_counts_ordered_is_misspoken(order: Maker, result: str) 
 
 def test_a_qpu_costs_by_circuit_and_shot_and_a_simulator_by_the_hour() -> None:
     money = {"currency_code": "EUR", "units": 1, "nanos": 500_000_000}
-    qpu = read_price({"type": "qpu", "price_per_circuit": money, "price_per_hour": money}, 3600)
+    nothing = {"currency_code": "EUR", "units": 0, "nanos": 0}
+    told = {"price_per_circuit": money, "price_per_shot": nothing, "price_per_hour": money}
+    qpu = read_price({"type": "qpu", **told}, 3600)
     assert (qpu.of_job(1000), qpu.unit, qpu.certainty) == (1.5, "eur", "exact")
     hourly = read_price({"type": "simulator", "price_per_hour": money}, 1800.0)
     assert (hourly.per_composite, hourly.certainty) == (0.75, "at most")
+
+
+@pytest.mark.parametrize("missing", ["price_per_circuit", "price_per_shot", "price_per_hour"])
+@pytest.mark.parametrize("instead", [None, {}])
+def test_a_price_that_is_not_told_is_not_free(missing: str, instead: Any) -> None:
+    """Of a QPU, that of circuits and of shots; of a simulator, that of an hour."""
+    nothing = {"currency_code": "EUR", "units": 0, "nanos": 0}
+    told = dict.fromkeys(("price_per_circuit", "price_per_shot", "price_per_hour"), nothing)
+    kind = "simulator" if missing == "price_per_hour" else "qpu"
+    assert read_price({"type": kind, **told}, 3600).is_free
+    price = read_price({"type": kind, **told, missing: instead}, 3600)
+    assert (price.is_free, price.is_told) == (False, False)
+    assert missing in price.source
 
 
 def test_a_session_costs_from_when_it_runs_until_it_has_ended() -> None:

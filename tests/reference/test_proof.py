@@ -16,7 +16,7 @@ from tree import Program
 from tests.proving import for_a_while
 
 PROGRAMS, SHARES = 5_000, 10
-SHARE_S, LEAST = 5.0, PROGRAMS // SHARES // 5
+SHARE_S, LEAST = 4.0, PROGRAMS // SHARES // 12
 
 #: Programs on which every subject is tried, at least and at most, and how long.
 WHOLE_LEAST, WHOLE_MOST, WHOLE_S = 20, 100, 15.0

@@ -19,6 +19,7 @@ from qbatch.report.rows import Columns, Floors, axes_of
 from qbatch.report.scales import Scale
 from qbatch.report.series import Series, default_plots, open_series
 from qbatch.result import Counts, analyse, pool
+from tests.daily import mostly_slow
 from tests.report.conftest import FakePoint
 
 
@@ -42,17 +43,20 @@ def titles(figure: Figure) -> list[str]:
 
 @pytest.mark.parametrize(
     "plot",
-    [
-        {"x": "shots", "y": "zz", "color": "backend", "xscale": "log"},
-        {"x": "shots", "y": "tvd", "color": "backend", "xscale": "log", "yscale": "log"},
-        {"x": "shots", "y": "zz", "facet": "backend", "band": "se"},
-        {"x": "backend", "y": "p00", "color": "shots", "band": "none"},
-        {"x": "zz", "y": "p00", "color": "backend"},
-        {"type": "heatmap", "x": "shots", "y": "backend", "z": "zz"},
-        {"type": "histogram", "color": "backend"},
-        {"type": "histogram", "color": "backend", "facet": "shots"},
-        {"type": "histogram", "x": "zz"},
-    ],
+    mostly_slow(
+        [
+            {"x": "shots", "y": "zz", "color": "backend", "xscale": "log"},
+            {"x": "shots", "y": "zz", "facet": "backend", "band": "se"},
+            {"type": "heatmap", "x": "shots", "y": "backend", "z": "zz"},
+            {"type": "histogram", "color": "backend"},
+            {"x": "shots", "y": "tvd", "color": "backend", "xscale": "log", "yscale": "log"},
+            {"x": "backend", "y": "p00", "color": "shots", "band": "none"},
+            {"x": "zz", "y": "p00", "color": "backend"},
+            {"type": "histogram", "color": "backend", "facet": "shots"},
+            {"type": "histogram", "x": "zz"},
+        ],
+        daily=4,
+    ),
 )
 def test_every_kind_of_figure_is_drawn_the_same_each_time(bell: Any, plot: dict[str, Any]) -> None:
     figure = drawn(bell, **plot)
@@ -474,3 +478,30 @@ def test_an_axis_has_two_ticks_or_more_that_differ(unit: float, count: int) -> N
     ticks = [t for t in axes.xaxis.get_majorticklocs() if low - unit / 2 <= t <= high + unit / 2]
     texts = axes.xaxis.get_major_formatter().format_ticks(ticks)
     assert len(set(texts)) == len(texts) >= 2
+
+
+@pytest.mark.parametrize(("width_in", "points"), [(3.386, 8.0), (3.504, 7.0)])
+def test_an_axis_in_a_column_of_a_paper_has_all_ticks_it_has_room_for(
+    width_in: float, points: float
+) -> None:
+    """From 1 µs to 201 µs an axis of 8.6 cm had ticks at 0 and 200 alone."""
+    import matplotlib as mpl
+    from matplotlib.figure import Figure as Sheet
+
+    values = [1e-6 + 1e-5 * number for number in range(21)]
+    with mpl.rc_context({"font.size": points}):
+        axes = Sheet(figsize=(width_in, 2.3)).add_subplot()
+        axes.plot(values, values)
+        Scale.of(values).mark(axes.xaxis, values, lambda texts: list(map(str, texts)))
+    low, high = axes.get_xlim()
+    assert len([tick for tick in axes.xaxis.get_majorticklocs() if low <= tick <= high]) >= 4
+
+
+@pytest.mark.parametrize("values", [[1, 2, 3], [2, 3], [4, 5, 6, 7], [1, 40], [6], [2.0, 3.0]])
+def test_an_axis_of_whole_numbers_has_whole_ticks(values: list[float]) -> None:
+    from matplotlib.figure import Figure as Sheet
+
+    axes = Sheet().add_subplot()
+    Scale.of(values).mark(axes.xaxis, values, lambda texts: list(map(str, texts)))
+    axes.set_xlim(values[0] - 0.2, values[-1] + 0.2)
+    assert all(float(tick).is_integer() for tick in axes.xaxis.get_majorticklocs())

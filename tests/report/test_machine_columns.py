@@ -84,6 +84,17 @@ def test_tables_have_the_columns_that_the_report_names(run: Run) -> None:
     assert run.to_xarray()["target.t1[2]"].attrs["units"] == "s"
 
 
+def test_the_results_on_a_page_have_them_too(run: Run) -> None:
+    text = render(run, "md")
+    lines = [line.split("|") for line in text.splitlines() if "completed |" in line]
+    head = next(line for line in text.splitlines() if "target.t1[2]" in line and "state" in line)
+    at = [cell.strip() for cell in head.split("|")].index("target.t1[2]")
+    assert [cells[at].strip() for cells in lines] == ["42 µs"] * 3 + ["45 µs"] * 3
+    html = render(run, "html")
+    assert '<th scope="col" class="r">target.t1[2]</th><th scope="col">state</th>' in html
+    assert html.count(">42 µs</td>") == html.count(">45 µs</td>") == 3
+
+
 def test_a_number_that_no_machine_tells_is_told_in_the_report(run: Run) -> None:
     said = "no calibration of it tells target.t9[0]; there are target.readout_error[0] to [35]"
     assert said in render(run, "md")

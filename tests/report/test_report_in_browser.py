@@ -8,18 +8,22 @@ for each of them and that we would see it.
 from __future__ import annotations
 
 import re
+import subprocess
 import threading
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from html import escape
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+import qbatch
 from qbatch.report import write_report
-from tests.report.browser import PROD, opened, without_policy
+from tests.report.browser import FLAGS, PROD, opened, without_policy
 from tests.report.hostile import ACTIVE, payloads, run_of, words
 from tests.report.test_pages import Balanced
 
@@ -35,6 +39,21 @@ addEventListener("load", () => {
   const cut = [...document.querySelectorAll("th, td, p, li, h1, h2, h3, dd, pre, svg")].filter(
     (element) => element.getBoundingClientRect().right > innerWidth + 1 && !moves(element));
   parent.document.title = `${innerWidth}: ${cut.map((element) => element.tagName)}`;
+});
+</script>
+"""
+
+#: Tells, as the title of the page around, on how many lines each part of a point's name stands.
+LINES = """\
+<script>
+addEventListener("load", () => {
+  const names = [...document.querySelectorAll(".extremes td a")];
+  const parts = names.flatMap((name) => [...name.childNodes].filter((one) => one.nodeType === 3));
+  parent.document.title = parts.map((part) => {
+    const range = document.createRange();
+    range.selectNodeContents(part);
+    return range.getClientRects().length;
+  }).join(" ");
 });
 </script>
 """
@@ -133,13 +152,96 @@ def test_the_policy_alone_lets_nothing_run_or_be_asked(chromium: str, tmp_path: 
     assert asked == []
 
 
+def framed(page: Path, width: int, folder: Path) -> Path:
+    """A page that shows another in so many pixels, however wide the browser is."""
+    frame = folder / "frame.html"
+    inside = escape(page.read_text("utf-8"))
+    style = f"border: 0; width: {width}px; height: 900px"
+    frame.write_text(f'<!DOCTYPE html><title></title><iframe style="{style}" srcdoc="{inside}">')
+    return frame
+
+
 @pytest.mark.parametrize("width", [420, 900, 1400])
 def test_no_column_is_cut_at_any_width(chromium: str, tmp_path: Path, width: int) -> None:
     """P34: at 900 and 420 px columns were cut."""
     write_report(run_of(words(len(payloads(""))), tmp_path), ("html",), tmp_path)
     page = without_policy(tmp_path / "report.html", MEASURE)
-    frame = tmp_path / "frame.html"
-    inside = escape(page.read_text("utf-8"))
-    style = f"border: 0; width: {width}px; height: 900px"
-    frame.write_text(f'<!DOCTYPE html><title></title><iframe style="{style}" srcdoc="{inside}">')
+    frame = framed(page, width, tmp_path)
     assert f"<title>{width}: </title>" in opened(chromium, frame, tmp_path)
+
+
+def test_a_points_name_breaks_between_its_values_on_a_phone(chromium: str, tmp_path: Path) -> None:
+    """`gamma=0.785398,` stood in two lines, broken within the number."""
+    manifest = qbatch.Manifest(
+        name="grid",
+        circuits={
+            "c": "OPENQASM 3.0; include 'stdgates.inc'; input float gamma; input float beta;\n"
+            "qubit q; bit b; rx(gamma) q; rx(beta) q; b = measure q;\n"
+        },
+        backends={"ideal": {"provider": "local", "limits": {"workers": 1}}},
+        sweep=qbatch.sweep(gamma=[i / 7 for i in range(7)], beta=[i / 7 for i in range(6)]),
+        analysis={"observables": {"z": "Z0"}},
+        shots=20,
+    )
+    run = qbatch.run(manifest, out=tmp_path / "run")
+    (tmp_path / "report.html").write_text(qbatch.render(run, "html"), "utf-8")
+    page = without_policy(tmp_path / "report.html", LINES)
+    frame = framed(page, 390, tmp_path)
+    lines = re.search("<title>(.*?)</title>", opened(chromium, frame, tmp_path))
+    assert lines is not None
+    assert lines[1]
+    assert set(lines[1].split()) == {"1"}, "lines that each value of a name stands on"
+
+
+@pytest.mark.parametrize(
+    ("zone", "told"),
+    [("Asia/Kolkata", "2026-12-01 at 05:00 GMT+5:30"), ("UTC", "2026-11-30 at 23:30 UTC")],
+)
+def test_instants_are_shown_in_the_zone_of_the_reader(
+    chromium: str, tmp_path: Path, zone: str, told: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The file itself has UTC, for whom no script runs."""
+    monkeypatch.setenv("TZ", zone)
+    run = run_of(words(len(payloads(""))), tmp_path)
+    run.meta = {**run.meta, "created_at": "2026-11-30T23:30:05+00:00"}
+    write_report(run, ("html",), tmp_path)
+    page = tmp_path / "report.html"
+    assert "2026-11-30 at 23:30 UTC</time>" in page.read_text("utf-8")
+    assert f">{told}</time>" in opened(chromium, page, tmp_path)
+
+
+def test_a_long_tables_head_stands_on_each_printed_page(chromium: str, tmp_path: Path) -> None:
+    """All pages in the middle begin with the same words; their rows are of other values."""
+    manifest = qbatch.Manifest(
+        name="long",
+        circuits={
+            "c": "OPENQASM 3.0; include 'stdgates.inc'; input float x; qubit q; bit b;\n"
+            "rx(x) q; b = measure q;\n"
+        },
+        backends={"ideal": {"provider": "local", "limits": {"workers": 1}}},
+        sweep=qbatch.sweep(x=[i / 40 for i in range(120)]),
+        analysis={"observables": {"z": "Z0"}},
+        shots=20,
+    )
+    run = qbatch.run(manifest, out=tmp_path / "run")
+    text = qbatch.render(run, "html").replace("<details><summary>All", "<details open><summary>All")
+    page, printed = tmp_path / "page.html", tmp_path / "page.pdf"
+    page.write_text(text, "utf-8")
+    flags = [each for each in FLAGS if each != "--dump-dom"]
+    command = [chromium, *flags, f"--user-data-dir={tmp_path / 'profile'}"]
+    subprocess.run([*command, f"--print-to-pdf={printed}", page.as_uri()], timeout=120, check=True)
+    middle = [*texts_of(printed.read_bytes())][3:-2]
+    assert len(middle) >= 3
+    head = [*takewhile(lambda glyphs: len(set(glyphs)) == 1, zip(*middle, strict=False))]
+    assert len(head) >= len("xstatez")
+
+
+def texts_of(document: bytes) -> Iterator[list[bytes]]:
+    """Yield what each page of a PDF shows, glyph by glyph."""
+    for stream in re.findall(rb"stream\r?\n(.*?)\r?\nendstream", document, re.DOTALL):
+        try:
+            shown = zlib.decompress(stream)
+        except zlib.error:
+            continue
+        if glyphs := re.findall(rb"<([0-9A-Fa-f]+)> ?Tj", shown):
+            yield glyphs

@@ -131,6 +131,7 @@ print(found.is_attained, found.high / sum(map(abs, terms.values())), peak)
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("among", "is_attained"),
     [("range(30)", False), ("rng.choice((range(17), range(13, 30)))", True)],

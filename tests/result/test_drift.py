@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import numpy as np
 import pytest
 from scipy.stats import chi2
 
+import qbatch
 from qbatch.result.correlation import columns_of, worst_of
 from qbatch.result.drift import ALARM, find_drift
+from tests.proving import patiently
 
 STEADY = [180, 175, 183, 178, 181, 177, 182, 179, 176, 180]
 SHOTS = [200] * 10
@@ -62,21 +67,57 @@ def test_correlations_are_those_of_numpy_and_words_count_one_by_one() -> None:
     assert columns_of([1, 1.0, 1]) == []
 
 
-def rate(generator: np.random.Generator, times: int, jump: float, reps: int) -> float:
-    """How often an alarm is raised at shares of 0.9, or with a jump in the middle.
+# -- how often an alarm is raised: the guide's table ----------------------------------------------
 
-    `jump` is in units of the error of one reference's share.
+SHARE, EACH = 0.9, 400
+TIMES, JUMPS = (6, 10, 20, 40), (0.0, 1.0, 1.5, 2.0, 3.0)
+GUIDE = Path(qbatch.__file__).parent / "guide" / "drift.md"
+
+
+def rate(times: int, jump: float, rows: int, seed: int = 5) -> float:
+    """How often an alarm is raised at a share of 0.9, or with a jump down in the middle.
+
+    Args:
+        times: References.
+        jump: In units of the error of one reference's share.
+        rows: Runs that are drawn.
     """
-    shots = 400
-    share = 0.9 - jump * (0.9 * 0.1 / shots) ** 0.5 * (np.arange(times) >= times // 2)
-    drawn = generator.binomial(shots, share, size=(reps, times))
-    return sum(find_drift([*map(int, row)], [shots] * times).is_drift for row in drawn) / reps
+    generator = np.random.default_rng([seed, times, round(10 * jump)])
+    steps = np.arange(times) >= times // 2
+    share = SHARE - jump * (SHARE * (1 - SHARE) / EACH) ** 0.5 * steps
+    drawn = generator.binomial(EACH, share, size=(rows, times))
+    drawn = drawn[np.argsort(drawn.sum(axis=1))]  # what is drawn by chance is kept for one total
+    return sum(find_drift([*map(int, row)], [EACH] * times).is_drift for row in drawn) / rows
+
+
+def told(times: int) -> list[float]:
+    """What the guide says of so many references."""
+    (line,) = (each for each in GUIDE.read_text("utf-8").splitlines() if f"| {times} |" in each)
+    return [float(text) / 100 for text in re.findall(r"([\d.]+) %", line)]
 
 
 @pytest.mark.slow
-def test_false_alarms_are_as_rare_as_said_and_jumps_are_found() -> None:
-    generator = np.random.default_rng(5)
-    for times in (6, 20):
-        found = rate(generator, times, 0.0, 600)
-        assert found <= ALARM + 3 * (ALARM / 600) ** 0.5
-    assert rate(generator, 20, 2.0, 100) > 0.8
+@pytest.mark.parametrize("times", TIMES)
+def test_false_alarms_are_as_rare_as_said_and_jumps_are_found_as_often(times: int) -> None:
+    """Where nothing drifts, and at the jump that is found most nearly every second time."""
+    rows, expected = patiently(3200 // times), dict(zip(JUMPS, told(times), strict=True))
+    for jump in (0.0, min(JUMPS, key=lambda jump: abs(expected[jump] - 0.5))):
+        found, as_told = rate(times, jump, rows), expected[jump]
+        error = (max(as_told * (1 - as_told), ALARM / 4) / rows) ** 0.5
+        assert abs(found - as_told) <= 4 * error, jump
+        assert jump or found <= ALARM + 3 * (ALARM / rows) ** 0.5
+
+
+def table(rows: int = 10_000) -> str:
+    """The guide's table; `python -m tests.result.test_drift` prints it."""
+    lines = ["| references | nothing | 1 | 1.5 | 2 | 3 |", "|---|---|---|---|---|---|"]
+    for times in TIMES:
+        found = (rate(times, jump, rows if not jump else rows // 4, seed=1) for jump in JUMPS)
+        first, *others = found
+        cells = [f"{100 * first:.2f} %", *(f"{100 * each:.0f} %" for each in others)]
+        lines.append(f"| {times} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    print(table())

@@ -112,6 +112,7 @@ def test_what_the_plan_says_of_errors_is_what_they_become() -> None:
         assert ratio == pytest.approx(widened(scales, fit), rel=1e-3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fit", FITS)
 def test_the_interval_covers_what_is_true_as_often_as_it_says(fit: str) -> None:
     assert 0.9 <= row(fit, "product", 1000, 150, seed=7).covered <= 0.995

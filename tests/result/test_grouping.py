@@ -13,6 +13,7 @@ from qiskit.quantum_info import SparsePauliOp
 from qbatch.result import Counts, NotationError
 from qbatch.result.grouping import AS_WRITTEN, Basis, group, split
 from qbatch.result.pauli import Term, from_terms, parse_pauli
+from tests.daily import mostly_slow
 
 
 def term_of(label: str) -> Term:
@@ -42,7 +43,17 @@ def test_each_term_is_measured_by_a_basis_and_needs_no_more_than_qiskits(drawn: 
 
 @pytest.mark.parametrize(
     ("width", "number", "identities"),
-    [(4, 60, 0.25), (6, 150, 0.25), (6, 150, 0.7), (8, 300, 0.7), (10, 400, 0.4), (12, 400, 0.7)],
+    mostly_slow(
+        [
+            (4, 60, 0.25),
+            (8, 300, 0.7),
+            (6, 150, 0.25),
+            (6, 150, 0.7),
+            (10, 400, 0.4),
+            (12, 400, 0.7),
+        ],
+        daily=2,
+    ),
 )
 def test_many_terms_need_hardly_more_bases_than_qiskits(
     width: int, number: int, identities: float

@@ -124,7 +124,7 @@ def test_too_many_terms_end_in_a_limit_and_as_many_as_that_are_read_quickly() ->
         == 100_000
     )
     assert time.perf_counter() - start < 30
-    with pytest.raises(SourceError, match="more than 100000 terms are too many"):
+    with pytest.raises(SourceError, match="more than 100,000 terms are too many"):
         parse_hamiltonian("pauli,coefficient\n" + "".join(f"{label},1\n" for label in labels), "h")
 
 

@@ -114,6 +114,7 @@ def test_what_is_written_is_read(
         ("Z1 + 2 Y0 X0", 6, "this makes -2i Z0"),
         ("x0", 1, "is no Pauli over X, Y, Z and I; did you mean X0?"),
         ("Z0 y(a[1])", 4, "is no Pauli over X, Y, Z and I"),
+        ("Q0", 1, "'Q0' is no Pauli over X, Y, Z and I; write for example Z0 Z1"),
         ("X3", 1, "'X3': the circuit has the classical bits 0 to 2"),
         ("X", 1, "needs the number of a classical bit, as in X0"),
         ("XXI", 1, "counts bits by their place; write X1 X2"),
@@ -137,7 +138,7 @@ def test_too_many_terms_are_told_with_the_limit() -> None:
     many: dict[tuple[tuple[int, str], ...], float] = {
         ((bit, "X"),): 1.0 for bit in range(MOST_TERMS + 1)
     }
-    with pytest.raises(NotationError, match="100001 terms are too many; qbatch takes 100000"):
+    with pytest.raises(NotationError, match="100,001 terms are too many; qbatch takes 100,000"):
         from_terms(many)
 
 

@@ -21,6 +21,7 @@ from qbatch.report import render, write_report
 from qbatch.result import Estimate
 from qbatch.snapshot import Run, Snapshot, bulk
 from qbatch.snapshot.bulk import FROM_POINTS, NAME, PAGE, Page, is_whole
+from tests.daily import mostly_slow
 from tests.executor.fake_drivers import FakeLocal, plan_of
 
 POINTS = FROM_POINTS + 30
@@ -114,7 +115,7 @@ class _ByRows:
         return iter(self._points)
 
 
-@pytest.mark.parametrize("share", [0.0, 0.003, 0.01, 0.2, 0.5, 0.77, 0.9999])
+@pytest.mark.parametrize("share", mostly_slow([0.003, 0.5, 0.0, 0.01, 0.2, 0.77, 0.9999], daily=2))
 def test_a_damaged_page_is_read_from_its_rows_and_made_anew(folder: Path, share: float) -> None:
     path, expected = folder / NAME, by_rows(folder)
     good = path.read_bytes()
@@ -237,6 +238,7 @@ with Run(Path(sys.argv[1])) as run:
 """
 
 
+@pytest.mark.slow
 def test_pages_by_another_rule_of_doubt_are_not_believed(folder: Path) -> None:
     def pages_of_a_later_version() -> int:
         done = subprocess.run(

@@ -149,6 +149,7 @@ def half_done(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_a_step_that_was_half_done_is_undone_before_anything_is_mended(
     half_done: Path, tmp_path: Path
 ) -> None:

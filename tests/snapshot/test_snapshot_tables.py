@@ -226,20 +226,11 @@ def test_points_of_unlike_registers_are_chosen_among(run: Run) -> None:
     told = r"different registers \(c\[2\]; c\[1\]\), or give points= those of one kind"
     with pytest.raises(SelectionError, match=told):
         run.counts_array(points=points)
-    with pytest.raises(SelectionError, match=r"different sizes .* \(1, 2 bits\), or give points="):
+    told = r"different sizes .* \(1, 2 bits\); choose results of one circuit, or give points="
+    with pytest.raises(SelectionError, match=told):
         run.counts_array("c", points=points)
     assert run.counts_array(points=points[:1]).values.tolist() == [[10]]
     assert run.counts_array(points=points[1:]).names == tuple(p.name for p in points[1:4])
-
-
-def test_the_notebook_table_claims_no_error_of_nothing(tmp_path: Path) -> None:
-    """P31: where all shots agree it said 1 ± 0, as if nothing could be more certain."""
-    with run_with(tmp_path, "{matrix: {theta: [0, 0.5], n: [0]}}") as run:
-        text = run._repr_html_()
-        none, half = (point.estimates["p1"] for point in run)
-    assert f"<td>0 [0, {none.high:.4g}]</td>" in text
-    assert f"<td>0.5 ± {half.se:.2g} [" in text
-    assert "95 % intervals" in text
 
 
 def test_without_pandas_the_extra_is_named(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -255,13 +246,6 @@ def test_without_pandas_the_extra_is_named(run: Run, monkeypatch: pytest.MonkeyP
         run.to_dataframe()
     with pytest.raises(QbatchError, match=r"xarray is not installed"):
         run.to_xarray()
-
-
-def test_the_notebook_table_escapes_what_a_manifest_says(run: Run) -> None:
-    html = run._repr_html_()
-    assert "&lt;b&gt;sweep&lt;/b&gt;" in html
-    assert "4 completed, 1 created" in html
-    assert html.count("<tr>") == 6
 
 
 def test_estimates_are_computed_where_none_are_stored_for_this_analysis(run: Run) -> None:

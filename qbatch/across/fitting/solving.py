@@ -10,6 +10,10 @@ does not depend on how the parameter is written.
 One rule for errors: they are those of the shots. Where the points lie so far off the curve that
 shot noise alone would do so less than once in a hundred times (p < `POOR`), the fit is poor, and
 all errors are multiplied by √(χ²/degrees of freedom); else nothing is scaled.
+
+Where points are twirled to the same forms, which were drawn is in all of them: a parameter's error
+is what the fit makes of points' errors in each form, and its interval as many times as long as that
+is of independent points'. That, and χ² of such points, `errors` has.
 """
 
 from __future__ import annotations
@@ -19,10 +23,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from qbatch.across.fitting.errors import Linear
 from qbatch.across.fitting.starts import Start, starts_of
-from qbatch.across.fitting.weighing import Data
+from qbatch.across.fitting.weighing import Data, Weights
 from qbatch.curves import Curve, Kind
-from qbatch.result import Estimate
+from qbatch.result import ByForm, Estimate
 
 if TYPE_CHECKING:
     import numpy as np
@@ -60,9 +65,13 @@ class Solution:
         fixed: Name -> value of those that were held.
         chi2: Weighted sum of squares.
         dof: Points less free parameters.
-        p: Chance of as large a χ² or larger by shot noise alone; None without degrees of freedom.
+        p: Chance of as large a χ² or larger by shot noise alone, and by the choice of forms; None
+            without degrees of freedom.
         scale: What errors were multiplied by; 1 unless the fit is poor.
         z: Half an interval's width in standard deviations.
+        gains: How fast each free parameter rises with each point's y, shape (parameters, points).
+        forms: By what each free parameter errs in each form of twirled circuits; none where they
+            are not twirled.
     """
 
     curve: Curve
@@ -75,6 +84,8 @@ class Solution:
     p: float | None
     scale: float
     z: float
+    gains: Floats
+    forms: Sequence[ByForm] = ()
 
     @property
     def is_poor(self) -> bool:
@@ -88,7 +99,8 @@ class Solution:
 
     def at(self, x: Floats) -> Floats:
         """Its values."""
-        return self.curve.formula({**self.values, "x": x})
+        found: Floats = self.curve.formula({**self.values, "x": x})
+        return found
 
     def band(self, x: Floats) -> tuple[Floats, Floats]:
         """Ends of its interval at each x by itself, from the parameters' covariance."""
@@ -151,7 +163,21 @@ class _Problem:
             found = self._compute({**self.values(places), "x": self.data.x})
         return np.broadcast_to(np.isfinite(found), self.data.x.shape)
 
-    def solve(self, errors: Floats, begin: Floats, held: int | None = None) -> tuple[Floats, float]:
+    def weights(
+        self, places: Sequence[float] | Floats, near: Floats | None = None, way: float = 1.0
+    ) -> Weights:
+        """How points weigh about the curve there; with less of the way from their errors near it.
+
+        Where few shots let weights go to and fro, whole steps would do so for ever.
+        """
+        fitted = self.fitted(places)
+        if near is None or way == 1:
+            return self.data.weights(fitted)
+        return self.data.weights(fitted, near * (self.data.errors(fitted) / near) ** way)
+
+    def solve(
+        self, weights: Weights, begin: Floats, held: int | None = None
+    ) -> tuple[Floats, float]:
         """Find the least sum of squares near `begin`; one parameter may be held there."""
         import numpy as np
         from scipy.optimize import leastsq
@@ -161,7 +187,7 @@ class _Problem:
         def away(moved: Floats) -> Floats:
             at = begin.copy()
             at[moving] = moved
-            return (self.data.y - self.fitted(at)) / errors
+            return weights(self.data.y - self.fitted(at))
 
         at = begin.copy()
         if moving:
@@ -190,24 +216,30 @@ def fit(curve: Curve, data: Data, *, start: Start, fixed: Start, z: float) -> So
 
     problem = _Problem(curve, data, fixed)
     _check_enough(problem)
-    places, errors, chi2 = _best(problem, start)
+    places, weights, chi2 = _best(problem, start)
     values = problem.values(places)
     _check_inside(problem, values)
-    curved = _covariance(problem, values, errors)
-    dof = len(data) - len(problem.free)
-    p = _p_value(chi2, dof) if dof else None
-    scale = math.sqrt(chi2 / dof) if p is not None and p < POOR else 1.0
-    covariance = scale**2 * curved
-    profile = _Profile(problem, places, errors, chi2, z, scale)
+    slopes = _slopes(curve, values, problem.names, data.x)
+    curved = _covariance(problem, slopes, weights)
+    gains = curved @ weights.transposed(weights(slopes)).T
+    linear = Linear(data, weights, slopes, gains, curved, chi2)
+    dof, errors = linear.dof, linear.errors(z)
+    p = errors.p
+    scale = math.sqrt(chi2 / errors.mean) if p is not None and p < POOR else 1.0
+    covariance = scale**2 * errors.covariance
+    profile = _Profile(problem, places, weights, chi2, z)
     found = {}
     for i, parameter in enumerate(problem.free):
         se = math.sqrt(covariance[i, i])
-        low, high = profile.ends(i, se)
+        below, above = (scale * arm for arm in errors.arms[i])
+        low, high = profile.ends(i, math.sqrt(curved[i, i]), (below, above))
         value = values[parameter.name]
         found[parameter.name] = Estimate(value, se, min(low, value), max(high, value))
     turned = _in_half_turns(problem, found)
     rows = tuple(tuple(map(float, row)) for row in np.asarray(covariance))
-    return Solution(curve, turned, rows, problem.names, dict(fixed), chi2, dof, p, scale, z)
+    of = curve, turned, rows, problem.names, dict(fixed)
+    forms = tuple(each.times(scale) for each in errors.forms)
+    return Solution(*of, chi2, dof, p, scale, z, gains, forms)
 
 
 def _check_enough(problem: _Problem) -> None:
@@ -222,14 +254,14 @@ def _check_enough(problem: _Problem) -> None:
         )
 
 
-def _best(problem: _Problem, start: Start) -> tuple[Floats, Floats, float]:
-    """The best fit from all starts: places, errors of the points, sum of squares."""
+def _best(problem: _Problem, start: Start) -> tuple[Floats, Weights, float]:
+    """The best fit from all starts: places, weights of the points, sum of squares."""
     data = problem.data
-    errors = data.errors(None)
+    weights = data.weights(None)
     found: list[tuple[float, Floats]] = []
-    for one in starts_of(problem.curve, data.x, data.y, 1 / errors):
+    for one in starts_of(problem.curve, data.x, data.y, 1 / weights.errors):
         values = {**one, **start, **problem.fixed}
-        places, chi2 = problem.solve(errors, problem.places(values))
+        places, chi2 = problem.solve(weights, problem.places(values))
         if math.isfinite(chi2) and chi2 < 1e100:
             found.append((chi2, places))
     if not found:
@@ -256,19 +288,19 @@ def _no_curve(problem: _Problem, start: Start) -> str:
     return f"{said}; leave such points out with `where`, change the formula, or {remedy}"
 
 
-def _weighed(problem: _Problem, places: Floats) -> tuple[Floats, Floats, float]:
+def _weighed(problem: _Problem, places: Floats) -> tuple[Floats, Weights, float]:
     """Fit again with the weights of the fit, until it stays where it is."""
     import numpy as np
 
-    errors = problem.data.errors(problem.fitted(places))
-    for _ in range(_MOST_WEIGHINGS):
-        moved, _ = problem.solve(errors, places)
-        anew = problem.data.errors(problem.fitted(moved))
-        change = (problem.fitted(moved) - problem.fitted(places)) / errors
-        places, errors = moved, anew
+    weights = problem.weights(places)
+    for times in range(_MOST_WEIGHINGS):
+        moved, _ = problem.solve(weights, places)
+        anew = problem.weights(moved, weights.errors, 1.0 if times < 10 else 0.5)
+        change = (problem.fitted(moved) - problem.fitted(places)) / weights.errors
+        places, weights = moved, anew
         if float(np.max(abs(change))) < _STAYS:
-            rest = (problem.data.y - problem.fitted(places)) / errors
-            return places, errors, float(rest @ rest)
+            rest = weights(problem.data.y - problem.fitted(places))
+            return places, weights, float(rest @ rest)
     raise NoFitError("the fit does not converge: its weights never stay; give `start`")
 
 
@@ -277,49 +309,53 @@ def _check_inside(problem: _Problem, values: Mapping[str, float]) -> None:
         value = values[parameter.name]
         if not parameter.kind.allows(value) or not math.isfinite(value):
             raise NoFitError(
-                f"{parameter.name} goes to its bound ({parameter.kind}): the points do not tell it"
+                f"{parameter.name} goes to its bound ({parameter.kind}): the points do not tell "
+                f"it; hold it with `fixed`, or measure where the curve changes with it"
             )
 
 
-def _covariance(problem: _Problem, values: Mapping[str, float], errors: Floats) -> Floats:
-    """Inverse of the curvature, by the parameters themselves."""
+def _covariance(problem: _Problem, slopes: Floats, weights: Weights) -> Floats:
+    """Inverse of the curvature, by the parameters themselves; slopes have shape (n, parameters)."""
     import numpy as np
 
-    slopes = _slopes(problem.curve, values, problem.names, problem.data.x) / errors[:, None]
+    slopes = weights(slopes)
     sizes = np.sqrt((slopes**2).sum(axis=0))
     for name, size in zip(problem.names, sizes, strict=True):
         if not np.isfinite(size) or size == 0:
-            raise NoFitError(f"the points say nothing of {name}: the curve does not change with it")
+            raise NoFitError(
+                f"the points say nothing of {name}: the curve does not change with it; hold it "
+                "with `fixed`, or measure where it does"
+            )
     _, singular, turned = np.linalg.svd(slopes / sizes, full_matrices=False)
     if singular[-1] < _SINGULAR * singular[0]:
         mixed = [n for n, share in zip(problem.names, turned[-1], strict=True) if abs(share) > 0.3]
         raise NoFitError(
-            f"the points do not tell {' and '.join(mixed)} apart: the covariance is singular"
+            f"the points do not tell {' and '.join(mixed)} apart: the covariance is singular; hold "
+            "one of them with `fixed`, or measure more different x"
         )
     inverse = (turned.T / singular**2) @ turned
     found: Floats = inverse / np.outer(sizes, sizes)
     return found
 
 
-def _p_value(chi2: float, dof: int) -> float:
-    from scipy.special import gammaincc
-
-    return float(gammaincc(dof / 2, chi2 / 2))
-
-
 class _Profile:
     """Ends of intervals: how far each parameter may go while the others follow."""
 
     def __init__(
-        self, problem: _Problem, best: Floats, errors: Floats, chi2: float, z: float, scale: float
+        self, problem: _Problem, best: Floats, weights: Weights, chi2: float, z: float
     ) -> None:
-        self.problem, self.best, self.errors = problem, best, errors
-        self.chi2, self.z, self.most = chi2, z, (z * scale) ** 2
-        #: Errors of the points at the last place looked at: those of the next are like them.
-        self._near = errors
+        self.problem, self.best, self.weights = problem, best, weights
+        self.chi2, self.z, self.most = chi2, z, z**2
+        #: Weights of the points at the last place looked at: those of the next are like them.
+        self._near = weights
 
-    def ends(self, i: int, se: float) -> tuple[float, float]:
+    def ends(self, i: int, se: float, arms: tuple[float, float]) -> tuple[float, float]:
         """Lower and upper end of a parameter's interval.
+
+        Args:
+            i: Of the parameter.
+            se: Its error, by the curvature.
+            arms: How many times z standard errors the interval's arms are: lower and upper.
 
         Raises:
             NoFitError: The points do not bound it.
@@ -329,14 +365,18 @@ class _Profile:
         # Along the line without ends, a standard error is about as long as this.
         step = se * abs(_inner_slope(kind, value)) * self.z
         sides = (-1, 1) if kind.rises else (1, -1)
-        low, high = (self._end(i, side, step) for side in sides)
+        found = []
+        for side, times in zip(sides, arms, strict=True):
+            self.most = (self.z * times) ** 2
+            found.append(self._end(i, side, times * step))
+        low, high = found
         return low, high
 
     def _end(self, i: int, side: int, step: float) -> float:
         parameter = self.problem.free[i]
         inside, outside = 0.0, step
         others, above_inside = self.best, -self.most
-        self._near = self.errors
+        self._near = self.weights
         for _ in range(_MOST_STEPS):
             at, above = self._above(i, side * outside, others)
             if above >= 0:
@@ -354,7 +394,10 @@ class _Profile:
         if kind is Kind.POSITIVE and not rises:
             return 0.0
         where = "above" if rises else "below"
-        raise NoFitError(f"the points do not bound {name} from {where}")
+        raise NoFitError(
+            f"the points do not bound {name} from {where}; measure further along x, or with more "
+            "shots"
+        )
 
     def _between(
         self,
@@ -386,37 +429,38 @@ class _Profile:
         """The least sum of squares with a parameter moved, above what is allowed."""
         begin = others.copy()
         begin[i] = self.best[i] + moved
-        at, held, errors = self._held(i, begin)
+        at, held, weights = self._held(i, begin)
         least = self.chi2
-        if errors is not self.errors:
-            _, least = self.problem.solve(errors, self.best)
+        if weights is not self.weights:
+            _, least = self.problem.solve(weights, self.best)
         if least - held > max(0.1, 0.01 * least):
-            raise NoFitError("the fit does not converge: there is a better one elsewhere")
+            raise NoFitError(
+                "the fit does not converge: there is a better one elsewhere; give `start`"
+            )
         return at, held - least - self.most
 
-    def _held(self, i: int, begin: Floats) -> tuple[Floats, float, Floats]:
-        """Fit with a parameter held: places, sum of squares, errors of the points.
+    def _held(self, i: int, begin: Floats) -> tuple[Floats, float, Weights]:
+        """Fit with a parameter held: places, sum of squares, weights of the points.
 
         Proportions are weighed anew until weights stay; where few shots let them go to and fro,
         between the two. Other numbers keep the best fit's weights.
         """
         import numpy as np
 
-        errors = self._near
-        at, chi2 = self.problem.solve(errors, begin, held=i)
+        weights = self._near
+        at, chi2 = self.problem.solve(weights, begin, held=i)
         if self.problem.data.bounds is None:
-            return at, chi2, errors
+            return at, chi2, weights
         for times in range(_MOST_WEIGHINGS):
-            anew = self.problem.data.errors(self.problem.fitted(at))
+            errors, anew = weights.errors, self.problem.weights(at).errors
             if float(np.max(abs(anew / errors - 1))) < _STAY_HELD:
-                self._near = errors
-                return at, chi2, errors
-            # Ever less of the way: whole steps may go to and fro for ever.
+                self._near = weights
+                return at, chi2, weights
             way = 1.0 if times < 2 else 0.5 if times < 6 else 0.25 if times < 16 else 0.1
-            errors = errors * (anew / errors) ** way
-            at, chi2 = self.problem.solve(errors, at, held=i)
-        self._near = errors
-        return at, chi2, errors
+            weights = self.problem.weights(at, errors, way)
+            at, chi2 = self.problem.solve(weights, at, held=i)
+        self._near = weights
+        return at, chi2, weights
 
 
 def _inner_slope(kind: Kind, value: float) -> float:
@@ -436,7 +480,10 @@ def _in_half_turns(problem: _Problem, found: Mapping[str, Estimate]) -> dict[str
         if parameter.kind is Kind.ANGLE:
             one = found[parameter.name]
             if one.high - one.low >= 2 * math.pi:
-                raise NoFitError(f"{parameter.name} may be any angle: the amplitude is too small")
+                raise NoFitError(
+                    f"{parameter.name} may be any angle: the amplitude is too small; measure with "
+                    "more shots, or hold it with `fixed`"
+                )
             off = one.value - math.remainder(one.value, 2 * math.pi)
             turned[parameter.name] = Estimate(
                 one.value - off, one.se, one.low - off, one.high - off

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from qbatch.curves import Curve
+from qbatch.curves import Curve, CurveError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -66,6 +66,8 @@ def starts_of(curve: Curve, x: Floats, y: Floats, weights: Floats) -> list[Start
 
     if curve.is_own:
         return [{}]
+    if curve.starts is not None:
+        return _offered(curve, x, y)
     grid = _GRIDS[curve.name]
     tried = []
     for number, at in enumerate(grid.places(x)):
@@ -80,6 +82,29 @@ def starts_of(curve: Curve, x: Floats, y: Floats, weights: Floats) -> list[Start
         for start in found
         if all(each.kind.allows(start[each.name]) for each in curve.parameters)
     ]
+
+
+def _offered(curve: Curve, x: Floats, y: Floats) -> list[Start]:
+    """Return where a package's curve begins.
+
+    Raises:
+        CurveError: What finds it raised, or gave no start that the parameters may have.
+    """
+    found: list[Start] = []
+    try:
+        for each in itertools.islice(curve.starts(x, y) if curve.starts else (), MAX_STARTS):
+            one = {name: float(each[name]) for name in curve.names}
+            if all(parameter.kind.allows(one[parameter.name]) for parameter in curve.parameters):
+                found.append(one)
+    # whatever a package's function raises is the package's, never ours
+    except Exception as error:
+        told = f"the starts of {curve.formula.text} raised {type(error).__name__}: {error}"
+        raise CurveError(told[:500]) from error
+    if not found:
+        raise CurveError(
+            f"no start of {curve.formula.text} is what its parameters may be; give a `start`"
+        )
+    return found
 
 
 def _apart(tried: list[_Place]) -> list[_Place]:

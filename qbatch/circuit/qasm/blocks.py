@@ -139,7 +139,9 @@ class Blocks(Gates, ABC):
         if isinstance(value, int | float):
             return bool(value)
         if not isinstance(value, Word):
-            raise self.error("a condition is over measured bits", token)
+            raise self.error(
+                "a condition is over measured bits; write if (c == 1), if (c[0]) or the like", token
+            )
         condition = self.lowered(lambda: truth(value), token)
         if isinstance(condition, bool) and self.num_bits_read > before and not self.loops:
             self._remark(condition, token)
@@ -182,9 +184,7 @@ class Blocks(Gates, ABC):
         """Count what was read again since the token number `start`."""
         self.num_reread += self.at - start
         if self.num_reread > Limits.REREAD:
-            raise self.error(
-                "this takes too long to write out: fewer rounds, or fewer calls", token
-            )
+            raise self.error("this takes too long to write out; make fewer rounds or calls", token)
 
     @contextmanager
     def _loop(self, depth: int | None) -> Iterator[None]:
@@ -219,7 +219,9 @@ class Blocks(Gates, ABC):
             if not self._round(body, token):
                 break
             if changes == self.num_changes:
-                raise self.error("this loop never ends", token)
+                raise self.error(
+                    "this loop never ends; change in it what its condition reads", token
+                )
             self.at = start
         else:
             body = self.at
@@ -240,7 +242,7 @@ class Blocks(Gates, ABC):
         variable = self.name("the name of the loop's variable")
         self.check_name(variable)
         if self.name("'in'").text != "in":
-            raise self.error("expected 'in'", variable)
+            raise self.error("expected 'in'; write for int i in [0:2]", variable)
         values = self._loop_values(token)
         body = self.at
         for value in values:
@@ -266,10 +268,16 @@ class Blocks(Gates, ABC):
         self.expect("]")
         step = numbers[1] if len(numbers) == 3 else 1
         if len(numbers) not in (2, 3) or step == 0:
-            raise self.error("a loop's range is [first:last] or [first:step:last]", token)
+            raise self.error(
+                "a loop's range is [first:last] or [first:step:last]; "
+                "write one of them, with no step of 0",
+                token,
+            )
         rounds = range(numbers[0], numbers[-1] + (1 if step > 0 else -1), step)
         if len(rounds[: Limits.OPERATIONS + 1]) > Limits.OPERATIONS:
-            raise self.error(f"more than {Limits.OPERATIONS} rounds are too many", token)
+            raise self.error(
+                f"more than {Limits.OPERATIONS} rounds are too many; make fewer", token
+            )
         self.count(0, token, len(rounds))
         return rounds
 
@@ -279,7 +287,7 @@ class Blocks(Gates, ABC):
         if token.text == "end":
             depth: int | None = 0
         elif not self.loops:
-            raise self.error(f"'{token.text}' stands in no loop", token)
+            raise self.error(f"'{token.text}' stands in no loop; take it out", token)
         else:
             depth = self.loops[-1]
         if depth is None or depth != self.measured_depth:

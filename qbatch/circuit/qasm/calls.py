@@ -89,7 +89,7 @@ class Gates(Names, ABC):
     def _new_gate(self) -> Token:
         name = self.name("the name of the gate")
         if self.is_taken(name.text) or name.text in self._reserved():
-            raise self.error(f"gate '{name.text}' is already defined", name)
+            raise self.error(f"gate '{name.text}' is already defined; give it another name", name)
         self.check_free(name)
         return name
 
@@ -101,10 +101,12 @@ class Gates(Names, ABC):
             token = self.name("a name")
             self.check_name(token)
             if token.text in [name.text for name in names]:
-                raise self.error(f"'{token.text}' is given twice", token)
+                raise self.error(
+                    f"'{token.text}' is given twice; give each a name of its own", token
+                )
             names.append(token)
         if not names and not opening:
-            raise self.error("a gate acts on one qubit or more")
+            raise self.error("a gate acts on one qubit or more; name them before '{'")
         return names
 
     def _body(self, definition: GateDefinition, name: Token) -> None:
@@ -120,7 +122,10 @@ class Gates(Names, ABC):
         inner = [self.out.defined.get(op.name) for op in self.block if isinstance(op, Gate)]
         definition.nesting = 1 + max((gate.nesting for gate in inner if gate), default=0)
         if definition.nesting > NESTING:
-            raise self.error(f"gates within gates, more than {NESTING} levels deep", name)
+            raise self.error(
+                f"gates within gates, more than {NESTING} levels deep; define it by simpler ones",
+                name,
+            )
         definition.size = self.num_expanded - before
         self.num_expanded, self.gate_qubits = before, 0
         self.block = outer
@@ -146,7 +151,11 @@ class Gates(Names, ABC):
             if token.text.endswith("ctrl") and not (
                 isinstance(argument, int) and 1 <= argument <= NESTING
             ):
-                raise self.error(f"{token.text}({argument}): wrong number of controls", token)
+                raise self.error(
+                    f"{token.text}({argument}): wrong number of controls; "
+                    "write 1 or more, and as many qubits before the gate's own",
+                    token,
+                )
             if token.text == "pow":
                 power *= max(1.0, abs(argument))
             if power > Limits.POWER:
@@ -193,7 +202,9 @@ class Gates(Names, ABC):
             if modifier.name == "pow":
                 size *= max(1, min(math.ceil(abs(modifier.argument)), Limits.REPEATS))
             if size > Limits.EXPANDED:
-                raise self.error("this comes down to too many gates", token)
+                raise self.error(
+                    "this comes down to too many gates; use a simpler gate, or fewer", token
+                )
         return size
 
     def unknown_gate(self, name: Token) -> CircuitError:
@@ -201,9 +212,11 @@ class Gates(Names, ABC):
         old = self.version == "2.0"
         library, known = ("qelib1.inc", QELIB1) if old else ("stdgates.inc", STDGATES)
         if name.text in self.opaque:
-            return self.error(f"'{name.text}' is opaque: it has no definition to run", name)
+            return self.error(
+                f"'{name.text}' is opaque: it has no definition to run; use another gate", name
+            )
         if name.text in self.symbols:
-            return self.error(f"'{name.text}' is not a gate", name)
+            return self.error(f"'{name.text}' is not a gate; name one", name)
         if name.text in known:
             return self.error(f"gate '{name.text}' needs 'include \"{library}\";' before it", name)
         if old and (name.text in KEYWORDS or name.text in REFUSED):
@@ -222,7 +235,9 @@ class Gates(Names, ABC):
         hint = SYNONYMS.get(name.text.lower(), "")
         words = KEYWORDS_2 if self.version == "2.0" else KEYWORDS
         if name.text in words:
-            return self.error(f"'{name.text}' cannot begin a statement here", name)
+            return self.error(
+                f"'{name.text}' cannot begin a statement here; move it, or take it away", name
+            )
         hint = hint if hint in known else nearest(name.text, words, 0.8) or ""
         return self.unknown(name, "gate", [*self.out.defined, *self.out.standard], hint)
 
@@ -250,12 +265,14 @@ class Gates(Names, ABC):
     def _broadcast(self, operands: list[Qubits], token: Token) -> list[tuple[int, ...]]:
         lengths = {len(operand.indices) for operand in operands if operand.indexable}
         if len(lengths) > 1:
-            raise self.error("registers of different sizes cannot be combined", token)
+            raise self.error(
+                "registers of different sizes cannot be combined; name single qubits", token
+            )
         length = lengths.pop() if lengths else 1
         self.count(0, token, length)
         columns = [o.indices if o.indexable else o.indices * length for o in operands]
         rows: list[tuple[int, ...]] = list(zip(*columns, strict=True)) if columns else [()]
         for row in rows:
             if len(row) > 1 and len(set(row)) < len(row):
-                raise self.error("the same qubit is given twice", token)
+                raise self.error("the same qubit is given twice; name different ones", token)
         return rows

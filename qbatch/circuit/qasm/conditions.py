@@ -72,7 +72,9 @@ def _bit(number: int) -> Condition:
 
 def _made(op: str, args: Sequence[Condition], size: int, depth: int) -> Condition:
     if size > SIZE or depth > DEPTH:
-        raise UnfitError("this condition comes down to too many operations on single bits")
+        raise UnfitError(
+            "this condition comes down to too many operations on single bits; make it of fewer bits"
+        )
     return Condition(op, tuple(args), size, depth)
 
 
@@ -218,7 +220,9 @@ def _bitwise(operator: str, args: Sequence[Operand]) -> Word:
         rows = [_unsigned(arg, operator) for arg in args]
     width = max(map(len, rows))
     if width * len(rows) ** 2 > 10 * SIZE:
-        raise UnfitError("this value comes down to too many operations on single bits")
+        raise UnfitError(
+            "this value comes down to too many operations on single bits; use fewer bits"
+        )
     rows = [_widened(row, width, row[-1] if kind == "int" else False) for row in rows]
     return Word(tuple(map(_BITWISE[operator], zip(*rows, strict=True))), kind)
 
@@ -237,7 +241,9 @@ def _shift(operator: str, left: Operand, right: Operand) -> Word:
     if left.kind == "bool":
         raise UnfitError(f"'{operator}' takes bits; a comparison is true or false")
     if not 0 <= right <= SIZE:
-        raise UnfitError(f"bits cannot be shifted by {right}")
+        raise UnfitError(
+            f"bits cannot be shifted by {right}; shift by 0 or more places, no more than there are"
+        )
     width = len(left.bits)
     if operator == ">>":
         fill = left.bits[-1] if left.kind == "int" else False

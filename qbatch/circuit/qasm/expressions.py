@@ -127,7 +127,7 @@ class Reader(Operators, ABC):
             return Word.of_bits(picked.indices)
         if isinstance(symbol, Variable):
             if symbol.value is None:
-                raise self.error(f"'{name}' has no value yet", token)
+                raise self.error(f"'{name}' has no value yet; set it first", token)
             return self._bit_of(symbol.value, symbol.width, token)
         if isinstance(symbol, Qubits):
             raise self.error(f"'{name}' is quantum; a number is needed here", token)
@@ -143,7 +143,7 @@ class Reader(Operators, ABC):
         index = self.integer("an index")
         self.expect("]")
         if not isinstance(value, int) or not 0 <= index < (width or 64):
-            raise self.error(f"'{token.text}' has no bit {index}", token)
+            raise self.error(f"'{token.text}' has no bit {index}; name a bit that it has", token)
         return value >> index & 1
 
     def _unscoped(self, token: Token) -> Symbol:
@@ -178,11 +178,15 @@ class Reader(Operators, ABC):
     def check_set(self, bits: Qubits | Bits, token: Token) -> None:
         """Refuse to read a subroutine's bits where they may not have been measured."""
         if not self.unset.keys().isdisjoint(bits.indices):
-            raise self.error(f"'{token.text}' may not have been measured where it is read", token)
+            raise self.error(
+                f"'{token.text}' may not have been measured where it is read; "
+                "measure it first, whichever way the program goes",
+                token,
+            )
 
     def _bits_within(self, word: Word, token: Token) -> Word:
         if word.kind == "bool":
-            raise self.error("true and false have no index", token)
+            raise self.error("true and false have no index; take it away", token)
         chosen, _ = self.picked(Bits(tuple(range(len(word.bits)))), "this value")
         return Word(tuple(word.bits[index] for index in chosen))
 
@@ -192,7 +196,9 @@ class Reader(Operators, ABC):
         if width is not None:
             self.expect("]")
             if not 0 < width <= Limits.BITS:
-                raise self.error(f"{token.text}[{width}] is no type", token)
+                raise self.error(
+                    f"{token.text}[{width}] is no type; write a size of 1 or more that fits", token
+                )
         self.expect("(")
         value = self.expression()
         self.expect(")")
@@ -202,7 +208,9 @@ class Reader(Operators, ABC):
 
     def _bits_as(self, value: Symbol, token: Token, width: int | None) -> Word:
         if not isinstance(value, Word | int) or token.text in ("float", "angle"):
-            raise self.error(f"{token.text}() cannot take this value", token)
+            raise self.error(
+                f"{token.text}() cannot take this value; give it a whole number or bits", token
+            )
         try:
             return cast(value, token.text, width)
         except UnfitError as error:
@@ -214,7 +222,10 @@ class Reader(Operators, ABC):
             raise self.error(f"{kind}() takes a number", token)
         if isinstance(value, Expr):
             if kind not in ("float", "angle"):
-                raise self.error(f"{kind}() of an input is not supported", token)
+                raise self.error(
+                    f"{kind}() of an input is not supported; declare the input as of that type",
+                    token,
+                )
             return value
         if kind == "bool":
             return bool(value)
@@ -264,9 +275,11 @@ class Reader(Operators, ABC):
         if isinstance(value, Time):
             raise self.error("a duration is no number; it stands only in delay[…]", token)
         if isinstance(value, bool | Qubits | Bits | Variable):
-            raise self.error("a number is needed here", token)
+            raise self.error("a number is needed here; write one", token)
         if isinstance(value, int) and abs(value) >= 2**63:
-            raise self.error("this integer does not fit into 64 bits", token)
+            raise self.error(
+                "this integer does not fit into 64 bits; write a smaller one, or a float", token
+            )
         return value
 
     def constant(self, what: str) -> int | float:

@@ -32,7 +32,7 @@ def fold(operator: str, args: Args, *, whole_division: bool) -> int | float:
     try:
         return finite(_compute(operator, args, whole_division))
     except ZeroDivisionError:
-        raise UnfitError("division by zero") from None
+        raise UnfitError("division by zero; divide by another number") from None
     except UnfitError:
         raise
     except (ArithmeticError, ValueError, TypeError) as error:
@@ -45,7 +45,7 @@ def _compute(operator: str, args: Args, whole_division: bool) -> int | float:
     if operator == "!":
         return not args[0]
     if operator == "~":
-        raise UnfitError("'~' on a number is not supported")
+        raise UnfitError("'~' on a number is not supported; it turns bits")
     if operator in ("%", "mod") and min(args) < 0:
         raise UnfitError(
             f"the remainder '{operator}' of a negative number has one sign here, another there; "
@@ -60,7 +60,7 @@ def _compute(operator: str, args: Args, whole_division: bool) -> int | float:
         left = _unless_too_wide(operator, left, right)
     result = OPERATORS[operator](left, right)
     if not isinstance(result, int | float):
-        raise ArithmeticError("the result is not real")  # noqa: TRY004
+        raise ArithmeticError("the result is not real; keep the argument where it is")  # noqa: TRY004
     return result
 
 
@@ -80,7 +80,9 @@ def _unless_too_wide(operator: str, left: int, right: int) -> int | float:
     if operator == "**":
         return float(left)
     if right > 0 and left.bit_length() + right > WIDEST:
-        raise UnfitError(f"this integer does not fit into {WIDEST} bits")
+        raise UnfitError(
+            f"this integer does not fit into {WIDEST} bits; use a float, or a smaller number"
+        )
     return left
 
 
@@ -91,7 +93,9 @@ def finite(value: int | float) -> int | float:
         UnfitError: It is.
     """
     if isinstance(value, float) and not math.isfinite(value):
-        raise UnfitError("this number is not finite")
+        raise UnfitError("this number is not finite; write a smaller one")
     if isinstance(value, int) and value.bit_length() > WIDEST:
-        raise UnfitError(f"this integer does not fit into {WIDEST} bits")
+        raise UnfitError(
+            f"this integer does not fit into {WIDEST} bits; use a float, or a smaller number"
+        )
     return value

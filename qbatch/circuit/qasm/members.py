@@ -25,7 +25,9 @@ class Members(Cursor, ABC):
         """Return what an integer is that has been read."""
         digits = token.text.replace("_", "")
         if len(digits) > _DIGITS:
-            raise self.error(f"this integer has more than {_DIGITS} digits", token)
+            raise self.error(
+                f"this integer has more than {_DIGITS} digits; write a smaller one", token
+            )
         return int(digits, 0 if digits[:1] == "0" and digits[1:2].isalpha() else 10)
 
     def members(self, symbol: Qubits | Bits, token: Token) -> Qubits | Bits:
@@ -33,7 +35,9 @@ class Members(Cursor, ABC):
         while self.tokens[self.at].text == "[":
             if not symbol.indexable:
                 what = "qubit" if isinstance(symbol, Qubits) else "bit"
-                raise self.error(f"'{token.text}' is a single {what} and has no index")
+                raise self.error(
+                    f"'{token.text}' is a single {what} and has no index; take [ ] away"
+                )
             symbol = type(symbol)(*self.picked(symbol, token.text))
         return symbol
 
@@ -74,7 +78,7 @@ class Members(Cursor, ABC):
         else:
             index = self.integer("an index")
         if not -len(register) <= index < len(register):
-            raise self.error(f"index {index} is out of range: {size}", token)
+            raise self.error(f"index {index} is out of range: {size}; count from 0", token)
         return register[index]
 
     def _slice(self, register: tuple[int, ...], start: int, size: str) -> tuple[int, ...]:
@@ -90,7 +94,7 @@ class Members(Cursor, ABC):
         step = numbers[0] if len(numbers) == 2 else 1
         end = end + len(register) if end < 0 else end
         if len(numbers) > 2 or step == 0 or not 0 <= end < len(register):
-            raise self.error(f"this range is out of range: {size}", token)
+            raise self.error(f"this range is out of range: {size}; count from 0", token)
         if step < 0:
             return tuple(register[index] for index in range(start, end - 1, step))
         return register[start : end + 1 : step]

@@ -73,7 +73,9 @@ class Modified:
             for gate in simple_gates(atom, controls, targets):
                 self._left -= 1
                 if self._left < 0:
-                    problem = f"modified gates come down to more than {MOST} simple gates"
+                    problem = (
+                        f"modified gates come down to more than {MOST} simple gates; use fewer"
+                    )
                     raise self._source.error(op.start, problem)
                 yield gate
 
@@ -189,7 +191,9 @@ class Modified:
         placed = self._once(op, params, False, (), tuple(range(num_qubits)))
         for count, (atom, controls, targets) in enumerate(placed):
             if count > MOST:
-                raise self._source.error(op.start, f"'{op.name}' is too long for such a power")
+                raise self._source.error(
+                    op.start, f"'{op.name}' is too long for such a power; take a lower one"
+                )
             _apply(atom.to_matrix(), controls, targets, full)
         return full
 

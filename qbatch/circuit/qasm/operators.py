@@ -73,14 +73,21 @@ class Operators(Members, ABC):
         if not trees:
             return self._fold(operator, args, token)  # type: ignore[arg-type]
         if operator in _ON_BITS:
-            raise self.error(f"'{operator}' on an input is not supported", token)
+            raise self.error(
+                f"'{operator}' on an input is not supported; "
+                "compute it before, in a sweep's formula",
+                token,
+            )
         if operator in _NUMBERS_ONLY:
-            raise self.error(f"{operator} of an input is not supported", token)
+            raise self.error(
+                f"{operator} of an input is not supported; compute it before, in a sweep's formula",
+                token,
+            )
         if operator in _PARTIAL and not (operator == "/" and not isinstance(args[1], Expr)):
             self.may_fail = True
         depth = 1 + max(tree.depth for tree in trees)
         if depth > 4 * NESTING:
-            raise self.error("this expression is too long", token)
+            raise self.error("this expression is too long; name a part of it", token)
         return Expr(operator, args, depth)
 
     def _combine_times(self, operator: str, args: tuple[Symbol, ...], token: Token) -> Symbol:
@@ -96,9 +103,14 @@ class Operators(Members, ABC):
             if isinstance(arg, Word):
                 self.spend(PER_BIT * len(arg.bits), token)
             if isinstance(arg, Expr):
-                raise self.error("a condition cannot mix measured bits and inputs", token)
+                raise self.error(
+                    "a condition cannot mix measured bits and inputs; make it of one of the two",
+                    token,
+                )
             if not isinstance(arg, Word | int):
-                raise self.error(f"bits are whole numbers, {arg} is none", token)
+                raise self.error(
+                    f"bits are whole numbers, {arg} is none; compare them with one", token
+                )
         try:
             return combine(operator, args)  # type: ignore[arg-type]
         except UnfitError as error:

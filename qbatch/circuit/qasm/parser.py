@@ -40,7 +40,10 @@ def parse(source: Source) -> Program:
         SourceErrors: There are several mistakes.
     """
     if len(source.text) > Limits.TEXT:
-        raise source.error(0, f"the circuit has more than {Limits.TEXT} characters")
+        raise source.error(
+            0,
+            f"the circuit has more than {Limits.TEXT} characters; use loops and gates of your own",
+        )
     return Parser(source).program()
 
 
@@ -150,7 +153,9 @@ class Parser(Subroutines):
         self.expect(";")
         for name in known[1]:
             if name in self.out.defined:
-                raise self.error(f"'{name}' is defined before {known[0]} defines it", file)
+                raise self.error(
+                    f"'{name}' is defined before {known[0]} defines it; include that first", file
+                )
         self.out.standard = {**self.out.standard, **known[1]}
 
     # -- measurement and the rest
@@ -211,9 +216,11 @@ class Parser(Subroutines):
         value = self.expression()
         if not isinstance(value, Time):
             of = f", and {value:g} has no unit" if isinstance(value, int | float) else ""
-            raise self.error(f"a duration such as 100ns is needed here{of}", token)
+            raise self.error(f"a duration is needed here{of}; write one, such as 100ns", token)
         if isinstance(value.seconds, int | float) and value.seconds < 0:
-            raise self.error(f"a delay of {value.seconds:g} s is not possible", token)
+            raise self.error(
+                f"a delay of {value.seconds:g} s is not possible; write 0 or more", token
+            )
         return value.seconds
 
 

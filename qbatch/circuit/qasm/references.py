@@ -47,7 +47,8 @@ class References(Reader, ABC):
         self.num_expanded += expanded
         if self.num_operations > Limits.OPERATIONS or self.num_expanded > Limits.EXPANDED:
             raise self.error(
-                "the circuit has too many operations, loops and gates written out", token
+                "the circuit has too many operations, loops and gates written out; make it shorter",
+                token,
             )
 
     def read_let(self, token: Token) -> None:
@@ -57,10 +58,10 @@ class References(Reader, ABC):
         while self.take("++"):
             other = self._reference()
             if type(other) is not type(picked):
-                raise self.error("qubits and bits cannot be joined", token)
+                raise self.error("qubits and bits cannot be joined; join either", token)
             joined = picked.indices + other.indices
             if len(joined) > max(Limits.QUBITS, Limits.BITS):
-                raise self.error("this alias has too many members", token)
+                raise self.error("this alias has too many members; name fewer", token)
             picked = type(picked)(joined)
         self.declare(name, picked)
         self.expect(";")
@@ -73,7 +74,7 @@ class References(Reader, ABC):
             return self._physical(token)
         if not isinstance(symbol, Qubits | Bits):
             if symbol is not None:
-                raise self.error(f"'{token.text}' is no register", token)
+                raise self.error(f"'{token.text}' is no register; name one", token)
             known = [name for name, s in self.symbols.items() if isinstance(s, Qubits | Bits)]
             raise self.unknown(token, "register", known)
         return self.members(symbol, token)
@@ -82,7 +83,7 @@ class References(Reader, ABC):
         digits = token.text[1:]
         index = int(digits) if len(digits) < 6 else Limits.QUBITS
         if (self.out.qubits and not self.physical) or self.gate_qubits:
-            raise self.error("physical and declared qubits cannot be mixed", token)
+            raise self.error("physical and declared qubits cannot be mixed; use either", token)
         if index >= Limits.QUBITS:
             raise self.error(
                 f"'{token.text}' is too high; qbatch takes {Limits.QUBITS} qubits", token
@@ -125,7 +126,7 @@ class References(Reader, ABC):
         if len(qubits.indices) != len(bits.indices):
             raise self.error(
                 f"{len(qubits.indices)} qubit(s) cannot be measured into "
-                f"{len(bits.indices)} bit(s)",
+                f"{len(bits.indices)} bit(s); name as many bits",
                 token,
             )
         self.count(0, token, len(bits.indices))

@@ -66,14 +66,15 @@ class Names(References, ABC):
         words = KEYWORDS if self.version == "3.0" else KEYWORDS_2
         if token.text in words or token.text.startswith("$"):
             raise self.error(
-                f"'{token.text}' cannot be a name in OpenQASM {self.version[0]}", token
+                f"'{token.text}' cannot be a name in OpenQASM {self.version[0]}; choose another",
+                token,
             )
 
     def check_free(self, token: Token) -> None:
         """Refuse a name that the innermost scope has already."""
         self.check_name(token)
         if token.text in self.own or (not self.in_block and self.is_taken(token.text)):
-            raise self.error(f"'{token.text}' is already defined", token)
+            raise self.error(f"'{token.text}' is already defined; choose another name", token)
 
     def declare(self, token: Token, symbol: Symbol) -> None:
         """Bring a new name into scope."""
@@ -102,18 +103,20 @@ class Names(References, ABC):
         if token.text == "qreg":
             size = self._size_after(name, "qubit", Limits.QUBITS)
         if self.physical:
-            raise self.error("a circuit on physical qubits ($0, …) declares none", token)
+            raise self.error(
+                "on physical qubits ($0, …) a circuit declares none; use either", token
+            )
         first = self.out.num_qubits
         self.out.num_qubits += size or 1
         if self.out.num_qubits > Limits.QUBITS:
-            raise self.error(f"more than {Limits.QUBITS} qubits are too many", token)
+            raise self.error(f"more than {Limits.QUBITS} qubits are too many; declare fewer", token)
         self.declare(name, Qubits(tuple(range(first, self.out.num_qubits)), size is not None))
         self.out.qubits.append(Register(name.text, size or 1))
         self.expect(";")
 
     def _no_size_after(self, name: Token, word: str) -> None:
         if self.token.text == "[" and word in ("qubit", "bit"):
-            raise self.error(f"the size stands before the name: {word}[…] {name.text};")
+            raise self.error(f"the size stands before the name; write {word}[…] {name.text};")
 
     def _size_after(self, name: Token, what: str, limit: int) -> int | None:
         size = self._size(what, limit)
@@ -140,7 +143,9 @@ class Names(References, ABC):
         first = self.out.num_bits
         self.out.num_bits += size or 1
         if self.out.num_bits > Limits.BITS:
-            raise self.error(f"more than {Limits.BITS} classical bits are too many", token)
+            raise self.error(
+                f"more than {Limits.BITS} classical bits are too many; use fewer", token
+            )
         bits = Bits(tuple(range(first, self.out.num_bits)), size is not None)
         self.declare(name, bits)
         self.out.registers.append(Register(name.text, size or 1))
@@ -176,12 +181,17 @@ class Names(References, ABC):
         if token.text == "duration":
             return token.text, None
         if token.text not in ("float", "angle", "int", "uint", "bool"):
-            raise self.error(f"the type '{token.text}' is not supported here", token)
+            raise self.error(
+                f"the type '{token.text}' is not supported; write float, int or bool",
+                token,
+            )
         width = None
         if self.take("["):
             width = self.integer("a width")
             if not 0 < width <= Limits.BITS:
-                raise self.error(f"{token.text}[{width}] is no type", token)
+                raise self.error(
+                    f"{token.text}[{width}] is no type; write a size of 1 or more that fits", token
+                )
             self.expect("]")
         return token.text, width
 
@@ -260,21 +270,26 @@ class Names(References, ABC):
         if isinstance(value, Time):
             raise self.error("a duration is no number; it stands only in delay[…]", start)
         if not isinstance(value, int | float | Expr):
-            raise self.error("a number is needed here", start)
+            raise self.error("a number is needed here; write one", start)
         if kind == "bool" and not isinstance(value, Expr):
             return bool(value)
         if kind in ("int", "uint") and isinstance(value, int):
             return self.fitted_integer(kind, width, int(value), start)
         if kind in ("float", "angle") and not isinstance(value, bool):
             return value if isinstance(value, Expr) else float(value)
-        raise self.error(f"'{name.text}' is of type {kind}, the value is not", start)
+        raise self.error(
+            f"'{name.text}' is of type {kind}, the value is not; give it one that is", start
+        )
 
     def fitted_integer(self, kind: str, width: int | None, value: int, start: Token) -> int:
         size = width or 64
         low, high = (0, 2**size) if kind == "uint" else (-(2 ** (size - 1)), 2 ** (size - 1))
         if not low <= value < high:
             what = f"{kind}[{width}]" if width else f"{size} bits"
-            raise self.error(f"this integer does not fit into {what}", start)
+            raise self.error(
+                f"this integer does not fit into {what}; write a smaller one, or a wider type",
+                start,
+            )
         return value
 
     def _constant_bits(
@@ -282,7 +297,10 @@ class Names(References, ABC):
     ) -> Word:
         bits = value.bits if isinstance(value, Word) else ()
         if not all(isinstance(bit, bool) for bit in bits):
-            raise self.error(f"'{name.text}' is a constant, what is measured is none", start)
+            raise self.error(
+                f"'{name.text}' is a constant, what is measured is none; declare it without const",
+                start,
+            )
         try:
             return cast(value, "bit", width)
         except UnfitError as error:
@@ -302,7 +320,7 @@ class Names(References, ABC):
             )
         if operator.text != "=":
             if variable.value is None:
-                raise self.error(f"'{token.text}' has no value yet", token)
+                raise self.error(f"'{token.text}' has no value yet; set it first", token)
             value = self.combined(operator.text[:-1], (variable.value, value), operator)
         kind, width = variable.kind, variable.width
         variable.value = self.fitted(kind, width, value, token, start)  # type: ignore[assignment]

@@ -78,7 +78,7 @@ class Returns(Switches, ABC):
     def read_return(self, token: Token) -> None:
         """Read ``return;`` or ``return value;``, and leave the subroutine."""
         if not self.calls:
-            raise self.error("'return' stands in no subroutine", token)
+            raise self.error("'return' stands in no subroutine; take it out", token)
         call = self.calls[-1]
         if self.measured_depth != call.depth:
             raise self.error(
@@ -118,7 +118,10 @@ class Returns(Switches, ABC):
     def _measured_result(self, call: Call, returns: tuple[str, int | None], token: Token) -> None:
         qubits = self.qubits()
         if returns[0] != "bit" or len(qubits.indices) != (returns[1] or 1):
-            raise self.error(f"'{call.subroutine.name}' returns something else", token)
+            raise self.error(
+                f"'{call.subroutine.name}' returns something else; return what stands after ->",
+                token,
+            )
         if call.target is not None:
             self.measured(qubits, call.target, token)
             call.stored = True
@@ -138,7 +141,9 @@ class Returns(Switches, ABC):
         kind, width = returns
         if kind == "bit" or isinstance(value, Word):
             if not isinstance(value, Word | int):
-                raise self.error("this is no bit", token)
+                raise self.error(
+                    "this is no bit; return a bit, a comparison or true or false", token
+                )
             try:
                 call.value = cast(value, kind, width)
             except UnfitError as error:
@@ -156,6 +161,6 @@ class Returns(Switches, ABC):
                 name,
             )
         if len(call.target.indices) != (size or 1):
-            raise self.error(f"'{name.text}' is not of the type returned", name)
+            raise self.error(f"'{name.text}' is not of the type returned; give it that type", name)
         self.unset.update(dict.fromkeys(call.target.indices, self.measured_depth))
         return Bits(call.target.indices, size is not None)

@@ -65,7 +65,7 @@ class Subroutines(Returns, ABC):
         name = self.name("the name of the subroutine")
         self.check_free(name)
         if name.text in self.out.standard:
-            raise self.error(f"'{name.text}' is a gate already", name)
+            raise self.error(f"'{name.text}' is a gate already; choose another name", name)
         parameters = self._parameters()
         returns = self._type() if self.take("->") else None
         if self.token.text != "{":
@@ -94,7 +94,7 @@ class Subroutines(Returns, ABC):
                 kind = {"qreg": "qubit", "creg": "bit"}[kind]
                 size = self._width() if self.token.text == "[" else None
             if name.text in [parameter.name.text for parameter in found]:
-                raise self.error(f"'{name.text}' is given twice", name)
+                raise self.error(f"'{name.text}' is given twice; give each a name of its own", name)
             found.append(Parameter(name, kind, size))
         return tuple(found)
 
@@ -110,7 +110,7 @@ class Subroutines(Returns, ABC):
         token = self.token
         size = self.integer("a size")
         if not 0 < size <= Limits.QUBITS:
-            raise self.error(f"a size of {size} is not possible", token)
+            raise self.error(f"a size of {size} is not possible; write 1 or more that fits", token)
         self.expect("]")
         return size
 
@@ -165,7 +165,11 @@ class Subroutines(Returns, ABC):
         if any(call.subroutine is made for call in self.calls):
             raise self._recursive(token)
         if wanted and made.returns is None:
-            raise self.error(f"'{token.text}' returns nothing", token)
+            raise self.error(
+                f"'{token.text}' returns nothing; "
+                "write -> and a type in its def, or call it by itself",
+                token,
+            )
         if target is not None and made.returns is not None:
             self._check_target(made.returns, target, token)
         values = self._arguments(made, token)
@@ -184,7 +188,9 @@ class Subroutines(Returns, ABC):
         self._run(call, values, token)
         self.at = after
         if wanted and not call.stored and call.value is None:
-            raise self.error(f"'{token.text}' returns nothing here", token)
+            raise self.error(
+                f"'{token.text}' returns nothing here; return a value whichever way it goes", token
+            )
         return call
 
     def _count_body(self, size: tuple[int, int], token: Token) -> None:
@@ -200,7 +206,9 @@ class Subroutines(Returns, ABC):
         if returns[0] != "bit" or size != len(target.indices):
             kind = f"{returns[0]}[{size}]" if returns[1] else returns[0]
             raise self.error(
-                f"'{token.text}' returns {kind}, and {len(target.indices)} bit(s) take it", token
+                f"'{token.text}' returns {kind}, and {len(target.indices)} bit(s) take it; "
+                "give it as many",
+                token,
             )
 
     def _arguments(self, made: Subroutine, token: Token) -> dict[str, Symbol]:
@@ -237,7 +245,7 @@ class Subroutines(Returns, ABC):
             return self._bits_argument(value, parameter, token)
         held = self.fitted(parameter.kind, size, value, parameter.name, token)
         if isinstance(held, Word):
-            raise self.error("a number is needed here", token)
+            raise self.error("a number is needed here; write one", token)
         return Variable(parameter.kind, size, held, self.measured_depth)
 
     def _bits_argument(self, value: Word | int, parameter: Parameter, token: Token) -> Word:
@@ -253,7 +261,7 @@ class Subroutines(Returns, ABC):
     def _check_values(self, values: dict[str, Symbol], target: Bits | None, token: Token) -> None:
         qubits = [q for it in values.values() if isinstance(it, Qubits) for q in it.indices]
         if len(set(qubits)) < len(qubits):
-            raise self.error("the same qubit is given twice", token)
+            raise self.error("the same qubit is given twice; name different ones", token)
         set_here = target.indices if target is not None else ()
         for value in values.values():
             if isinstance(value, Word) and not _bits_in(value).isdisjoint(set_here):

@@ -45,9 +45,9 @@ class Switches(Blocks, ABC):
             if isinstance(value, Word) and all(isinstance(bit, bool) for bit in value.bits):
                 value = sum(bool(bit) << place for place, bit in enumerate(value.bits))
             if not isinstance(value, int):
-                raise self.error("a case is an integer known beforehand", token)
+                raise self.error("a case is an integer known beforehand; write a number", token)
             if value in seen:
-                raise self.error(f"case {int(value)} is there twice", token)
+                raise self.error(f"case {int(value)} is there twice; take one away", token)
             seen.add(value)
             values.append(value)
         return values
@@ -59,7 +59,7 @@ class Switches(Blocks, ABC):
         while not self.take("}"):
             word = self.token
             if has_default:
-                raise self.error("nothing can follow the default of a switch")
+                raise self.error("nothing can follow the default of a switch; put it last")
             if self.take("case"):
                 yield self._case_values(seen)
             elif self.take("default"):

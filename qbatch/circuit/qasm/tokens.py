@@ -122,10 +122,10 @@ def _begins_statement(tokens: list[Token]) -> bool:
 def _bad_character(source: Source, offset: int) -> CircuitError:
     character = source.text[offset]
     if source.text.startswith("/*", offset):
-        return source.error(offset, "this comment is never closed")
+        return source.error(offset, "this comment is never closed; end it with a star and a slash")
     if character in "\"'":
         return source.error(offset, "this string never ends; close it on the same line")
-    return source.error(offset, f"{character!r} is no part of OpenQASM")
+    return source.error(offset, f"{character!r} is no part of OpenQASM; take it away")
 
 
 class Cursor:
@@ -194,11 +194,11 @@ class Cursor:
             hint: The name meant, where that is known already.
         """
         near = hint or nearest(token.text, sorted({*known} - {token.text}), 0.7)
-        more = f"; did you mean '{near}'?" if near else ""
+        more = f"; did you mean '{near}'?" if near else "; define it above"
         return self.error(f"'{token.text}' is not defined as a {what}{more}", token)
 
     def deeper(self) -> None:
         """Count one more level of nesting."""
         self.nesting += 1
         if self.nesting > NESTING:
-            raise self.error(f"nested more than {NESTING} levels deep")
+            raise self.error(f"nested more than {NESTING} levels deep; write it flatter")

@@ -60,7 +60,7 @@ def qasm3_text(circuit: QuantumCircuit, place: Place) -> str:
 def decimal(number: float) -> str:
     """Write a number so that both versions of OpenQASM read exactly it."""
     if not math.isfinite(number):
-        raise ArithmeticError(f"the angle {number} is not finite")
+        raise ArithmeticError(f"the angle {number} is not finite; give a finite one")
     text = repr(float(number))
     if "e" in text and "." not in text:
         return text.replace("e", ".0e")
@@ -217,7 +217,7 @@ class Writer:
         library = "qelib1.inc" if self.version == "2.0" else "stdgates.inc"
         inputs = [] if self._make_holes else [f"input float {n};" for n in self._inputs.values()]
         if inputs and self.version == "2.0":
-            raise self._error("OpenQASM 2 has no free parameters")
+            raise self._error("OpenQASM 2 has no free parameters; give them values")
         head = [f"OPENQASM {self.version};", f'include "{library}";', *inputs]
         return "\n".join([*head, *self._gates, *self.declarations, *body, ""])
 
@@ -252,7 +252,7 @@ class Writer:
 
     def _delay(self, op: Any, qubit: str) -> str:
         if self.version == "2.0":
-            raise self._error("OpenQASM 2 has no delay")
+            raise self._error("OpenQASM 2 has no delay; write OpenQASM 3")
         if getattr(op.duration, "parameters", None):
             return self._open_delay(op, qubit)
         if op.unit not in ("dt", "ns", "us", "ms", "s"):
@@ -295,9 +295,11 @@ class Writer:
             try:
                 return decimal(float(angle))
             except (TypeError, ValueError, ArithmeticError) as error:
-                raise self._error(f"the angle {angle!r} is no real number") from error
+                raise self._error(f"the angle {angle!r} is not real; give one") from error
         if self._formal is not None and not set(angle.parameters) <= self._formal:
-            raise self._error(f"the angle {angle} within the definition of a gate is free")
+            raise self._error(
+                f"the angle {angle} within the definition of a gate is free; pass it to the gate"
+            )
         if self._make_holes and self._formal is None:
             self.holes.append(angle)
             return f"\0{len(self.holes) - 1}\0"
@@ -311,7 +313,9 @@ class Writer:
             return exact_pair(op)
         definition: QuantumCircuit | None = getattr(op, "definition", None)
         if definition is None or self._depth > _DEEPEST:
-            raise self._error(f"'{op.name}' cannot be written as OpenQASM {self.version}")
+            raise self._error(
+                f"'{op.name}' cannot be written as OpenQASM {self.version}; use other gates"
+            )
         return definition
 
     def _written_out(self, op: Any, qubits: Sequence[str], clbits: Sequence[str]) -> Iterable[str]:

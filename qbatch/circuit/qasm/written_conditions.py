@@ -49,12 +49,18 @@ class Conditions:
 
         if isinstance(wires, Clbit):
             if wires not in self._bit_names:
-                raise self._error("a condition inside a block on a bit of its own")
+                raise self._error(
+                    "a condition inside a block on a bit of its own; "
+                    "measure into a register outside of it"
+                )
             bit: str = self._bit_names[wires]
             return bit
         name = self._cregs.get(str(wires.name))
         if name is None:
-            raise self._error(f"a condition on register '{wires.name}' cannot be written")
+            raise self._error(
+                f"a condition on register '{wires.name}' cannot be written; "
+                "measure into a register of the circuit"
+            )
         return name
 
     def _expression(self, node: Any) -> str:
@@ -73,7 +79,10 @@ class Conditions:
             return f"({left} {_BINARY[str(node.op.name)]} {right})"
         if isinstance(node, expr.Index) and isinstance(node.index, expr.Value):
             return f"({self._expression(node.target)})[{int(node.index.value)}]"
-        raise self._error("this condition cannot be written as OpenQASM")
+        raise self._error(
+            "this condition cannot be written as OpenQASM; "
+            "compare a register or a bit with a number"
+        )
 
     def _cast(self, node: Any) -> str:
         """Write a conversion out, since ``~`` and ``<<`` depend on the width."""
@@ -82,5 +91,7 @@ class Conditions:
         if width is None:
             return f"bool({inner})"
         if width < getattr(node.operand.type, "width", 1):
-            raise self._error("a condition that drops bits of a number cannot be written")
+            raise self._error(
+                "a condition that drops bits of a number cannot be written; compare it in full"
+            )
         return f"uint[{width}]({inner})"

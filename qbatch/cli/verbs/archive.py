@@ -6,19 +6,13 @@ from pathlib import Path
 
 import click
 
-from qbatch.cli.options import out_option, run_argument
+from qbatch.cli.options import out_option, output_option, run_argument
 from qbatch.cli.tables import tell
 
 
 @click.command()
 @run_argument
-@click.option(
-    "-o",
-    "--output",
-    metavar="FILE",
-    type=click.Path(path_type=Path, dir_okay=False),
-    help="The zip file; without it NAME.zip in the current folder.",
-)
+@output_option("The zip file; without it NAME.zip in the current folder.")
 @out_option
 def archive(run: Path, output: Path | None, out: Path | None) -> None:
     """Write RUN as one zip file: manifest, circuits, counts, numbers, report, versions.

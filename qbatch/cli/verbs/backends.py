@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from qbatch.cli.completing import complete_providers
 from qbatch.cli.options import json_option, trust_option
 from qbatch.cli.tables import flat, format_table, say, tell
+from qbatch.instants import told_if_known
 
 if TYPE_CHECKING:
     from qbatch.cli.clouds import Account
@@ -36,7 +38,12 @@ class Choices:
 
 @click.command()
 @click.argument("manifest", required=False, type=click.Path(path_type=Path))
-@click.option("--provider", metavar="NAME", help="Only this cloud's (or local).")
+@click.option(
+    "--provider",
+    metavar="NAME",
+    shell_complete=complete_providers,
+    help="Only this cloud's (or local).",
+)
 @click.option(
     "--calibration",
     metavar="DATE|latest",
@@ -215,6 +222,7 @@ def _tell(accounts: Sequence[Account], listed: Listed) -> None:
                 *("target", *tier, "state", "qubits", "max_shots", "limits", "queue"),
                 "next_window_at",
             )
+            facts["next_window_at"] = told_if_known(facts["next_window_at"], "minute")
             texts = ["" if facts[cell] is None else str(facts[cell]) for cell in cells]
             price = facts["price"] + (account.mark if facts["unit"] else "")
             rows.append([account.name, *texts, price, facts["bits"] or ""])

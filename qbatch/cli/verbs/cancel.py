@@ -71,7 +71,7 @@ def cancel(
             kept = _bought_for_others(opened, found, meant)
             meant -= kept.keys()
             if not meant:
-                return _nothing_to_do(kept)
+                return _nothing_to_do(opened, kept, as_json=as_json)
         if meant:
             ask(f"Cancel {len(meant)} of {count_of(number, 'job')} of {folder}?", yes=yes)
     only = None if is_all else meant.__contains__
@@ -102,14 +102,17 @@ def _bought_for_others(run: Run, found: Iterable[PointResult], jobs: set[str]) -
     return kept
 
 
-def _nothing_to_do(kept: Collection[str]) -> Exit:
+def _nothing_to_do(run: Run, kept: Collection[str], *, as_json: bool) -> Exit:
     """What it comes to where no job is to be cancelled, those left alone told before."""
     from qbatch.cli.exits import Exit
+    from qbatch.cli.in_flight import tell_nothing
 
-    if kept:
-        return Exit.PENDING
-    tell("none of these points is in flight")
-    return Exit.DONE
+    code = Exit.PENDING if kept else Exit.DONE
+    if not kept:
+        tell("none of these points is in flight")
+    if as_json:
+        tell_nothing(run, code, cancels=True)
+    return code
 
 
 def _judge(run: Run, meant: set[str]) -> Exit:

@@ -58,13 +58,13 @@ def check(
     check_points(opened)
     results = judge_run(opened)
     found = None if against is None else _compared(against, run, opened)
+    write_cases(opened.name, _cases(opened, results, found), junit, summary)
     if as_json:
         click.echo(json.dumps(_document(results, found), ensure_ascii=False))
     else:
         _tell(opened, results)
         if found is not None:
             tell_difference(found)
-    write_cases(opened.name, _cases(opened, results, found), junit, summary)
     verdicts = {"pass": Exit.DONE, "fail": Exit.CHECKS_FAILED, "undecided": Exit.UNDECIDED}
     codes = {verdicts[overall(results)], Exit.DONE if found is None else exit_of(found)}
     return next(code for code in (Exit.CHECKS_FAILED, Exit.UNDECIDED, Exit.DONE) if code in codes)

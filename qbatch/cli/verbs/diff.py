@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from qbatch.cli.completing import complete_axes, complete_mapped
 from qbatch.cli.options import cases_options, json_option, output_option
 from qbatch.cli.tables import say
 
@@ -68,12 +69,14 @@ class Mapped(PairType):
     "mapped",
     metavar="IBM=OQC",
     type=Mapped(),
+    shell_complete=complete_mapped,
     multiple=True,
     help="Compare a backend of A with another one of B. Repeatable.",
 )
 @click.option(
     "--between",
     metavar="AXIS[=V,V…]",
+    shell_complete=complete_axes,
     help="Compare the values of an axis of A (backend, circuit, a parameter) with each other.",
 )
 @click.option(
@@ -122,16 +125,16 @@ def diff(
     from qbatch.difference.telling import as_json as facts
 
     found = _compared(first, second, dict(mapped), between, error_rate, dict(within))
-    if as_json:
-        click.echo(json.dumps(facts(found), ensure_ascii=False))
-    else:
-        tell_difference(found)
     name = f"{first} → {second}" if second else f"{first} between {between}"
     write_cases(name, cases_of(found), junit, summary)
     if output is not None:
         from qbatch.difference.page import page
 
         write_text(output, page(found))
+    if as_json:
+        click.echo(json.dumps(facts(found), ensure_ascii=False))
+    else:
+        tell_difference(found)
     return exit_of(found)
 
 

@@ -7,10 +7,17 @@ from pathlib import Path
 import click
 
 from qbatch.cli.amounts import Number
+from qbatch.cli.completing import complete_emulated
 
 
 @click.command()
-@click.argument("providers", nargs=-1, required=True, metavar="PROVIDER…|all")
+@click.argument(
+    "providers",
+    nargs=-1,
+    required=True,
+    metavar="PROVIDER…|all",
+    shell_complete=complete_emulated,
+)
 @click.option(
     "--port",
     metavar="N",
@@ -64,7 +71,7 @@ def emulate(
 
     for name in providers:
         if name != "all" and name not in MODULES:
-            raise click.UsageError(f"there is no emulator of {name!r}{_nearest(name, [*MODULES])}")
+            raise click.UsageError(f"there is no emulator of {name!r}{_one_of(name, [*MODULES])}")
     try:
         noise_model = USUAL if noise else None
         serve(providers, port, env_file, faults, queue_s, seed=seed, noise=noise_model)
@@ -90,7 +97,7 @@ def _unservable(error: OSError, port: int, env_file: Path | None) -> str:
     return f"cannot serve on 127.0.0.1:{port}: {error.strerror or error}; choose another --port"
 
 
-def _nearest(name: str, known: list[str]) -> str:
+def _one_of(name: str, known: list[str]) -> str:
     from qbatch.notation import did_you_mean
 
     return did_you_mean(name, known) or f"; there are: {', '.join(known)}, all"

@@ -7,11 +7,12 @@ import sys
 
 import click
 
+from qbatch.cli.completing import complete_keys
 from qbatch.cli.tables import wrapped
 
 
 @click.command()
-@click.argument("key", metavar="KEY")
+@click.argument("key", metavar="KEY", shell_complete=complete_keys)
 def explain(key: str) -> None:
     """Say what a key of a manifest means, with its default and an example; or an exit code.
 
@@ -33,13 +34,14 @@ def explain(key: str) -> None:
         for line in keys.lines(found):
             _say(line)
         for line in example_lines(found):
-            click.echo(line)
+            (click.echo if "#" in line else _say)(line)  # YAML that is folded stays what it is
 
 
 def _say(line: str) -> None:
     indent = len(line) - len(line.lstrip())
     described = re.match(r" *\S+ {2,}", line)
-    further = len(described[0]) if described and indent else indent
+    hanging = 2 if indent else 0
+    further = len(described[0]) - indent if described and indent else hanging
     click.echo(wrapped(line, further=" " * further, stream=sys.stdout))
 
 

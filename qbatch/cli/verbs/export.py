@@ -50,8 +50,9 @@ class Format(FormatChoice):
             from qbatch.circuit.installed import offered
             from qbatch.exchange.exports import EXPORTERS
 
-            if value in offered(EXPORTERS):
+            if value in (there := offered(EXPORTERS)):
                 return value
+            return click.Choice((*self.choices, *there)).convert(value, param, ctx)
         return super().convert(value, param, ctx)
 
 

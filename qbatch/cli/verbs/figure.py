@@ -7,21 +7,14 @@ from pathlib import Path
 import click
 
 from qbatch.cli.configured import settings
-from qbatch.cli.options import out_option, run_argument
+from qbatch.cli.options import out_option, output_option, run_argument
 from qbatch.cli.tables import say, tell
 from qbatch.configuration.words import STYLES
 
 
 @click.command()
 @run_argument
-@click.option(
-    "-o",
-    "--output",
-    metavar="FILE",
-    required=True,
-    type=click.Path(path_type=Path, dir_okay=False),
-    help="Ends in .pdf, .svg, .png, or .csv for what is drawn.",
-)
+@output_option("Ends in .pdf, .svg, .png, or .csv for what is drawn.", required=True)
 @click.option("-n", "--number", type=int, metavar="N", help="Which of the report's, from 1.")
 @click.option("-x", metavar="AXIS", help="An axis: a figure that the report has not.")
 @click.option("-y", metavar="NUMBER", help="A number of the analysis, over the axis.")
@@ -68,7 +61,7 @@ def figure(
     if is_own and number is not None:
         raise click.UsageError("-n is a figure of the report; -x, -y and the others make another")
     opened = open_analysed(run, out)
-    series = asked_for(opened, asked) if is_own else of_report(opened, number)
+    series = asked_for(opened, asked, "figure") if is_own else of_report(opened, number)
     journal = paper.STYLES[style or settings().style]
     with named_by_person():
         caption = paper.save_for_paper(opened, series, output, journal, is_wide=wide)

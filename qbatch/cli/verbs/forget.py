@@ -90,7 +90,8 @@ def _check_nothing_is_out(run: Run) -> None:
 
 def _told_cost(run: Run, ids: set[str] | None) -> str:
     """What purchases of these points cost, to be asked about; None: of all."""
-    from qbatch.report.numbers import amount, emulated
+    from qbatch.notation import amount
+    from qbatch.report.numbers import emulated
     from qbatch.snapshot import total_up
     from qbatch.snapshot.doubles import total_beside
 

@@ -52,12 +52,12 @@ def _list(pages: dict[str, str]) -> None:
 def _show(text: str) -> None:
     """Show Markdown: set for a terminal, as it is for anything else."""
     from qbatch.cli.configured import is_plain
-    from qbatch.cli.topics import plain
 
     if not sys.stdout.isatty():
         click.echo(text.rstrip("\n"))
         return
     from rich.console import Console
-    from rich.markdown import Markdown
 
-    Console(file=sys.stdout, no_color=is_plain(sys.stdout)).print(Markdown(plain(text)))
+    from qbatch.cli.guide_pages import GuidePage
+
+    Console(file=sys.stdout, no_color=is_plain(sys.stdout)).print(GuidePage(text))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from qbatch.cli.amounts import Number
+from qbatch.cli.completing import complete_backends, complete_providers
 from qbatch.cli.options import json_option, trust_option, yes_option
 
 if TYPE_CHECKING:
@@ -21,8 +22,15 @@ STATES = ("submitted", "running", "completed", "failed", "cancelled", "unknown")
 
 @click.command()
 @click.argument("manifest", required=False, type=click.Path(path_type=Path))
-@click.option("--provider", metavar="NAME", help="Only this cloud's.")
-@click.option("--backend", metavar="NAME", help="Only of the account that this backend uses.")
+@click.option(
+    "--provider", metavar="NAME", shell_complete=complete_providers, help="Only this cloud's."
+)
+@click.option(
+    "--backend",
+    metavar="NAME",
+    shell_complete=complete_backends,
+    help="Only of the account that this backend uses.",
+)
 @click.option("--state", type=click.Choice(STATES), help="Only jobs in this state.")
 @click.option("--tag", default="", metavar="TAG", help="Only jobs that bear it.")
 @click.option("--session", default="", metavar="ID", help="Only jobs of this session.")
@@ -82,7 +90,9 @@ def jobs(
     if deeds.number > 1:
         raise click.UsageError("say one of --show, --cancel, --delete, --rename, --tags")
     if deeds.number and sieve.is_set:
-        raise click.UsageError("--state, --tag, --session and --page are for the list alone")
+        raise click.UsageError(
+            "--state, --tag, --session and --page are for the list alone; leave them out"
+        )
 
     if rename and not rename[1].strip():
         raise click.UsageError("--rename needs a name")

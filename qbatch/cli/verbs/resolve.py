@@ -76,7 +76,10 @@ def resolve(
     is_decided = [adopt is not None, resubmit, give_up, same_account].count(True)
     if double is not None or cost is not None:
         if double is None or cost is None or point is not None or is_decided:
-            raise click.UsageError("--double ID goes with --cost N, without POINT and the others")
+            raise click.UsageError(
+                "--double ID goes with --cost N, without POINT and the others; "
+                "say both, and nothing else"
+            )
         _decide_double(run, out, double.strip(), _read_cost(cost), yes=yes)
         return
     if point is None:
@@ -90,7 +93,7 @@ def resolve(
     with open_named(run, out) as opened:
         found, folder, manifest = _named(opened, point), opened.folder, opened.manifest
     if found.state is not JobState.HELD:
-        raise SelectionError(f"{found.name} is {found.state}, not held: there is nothing to decide")
+        raise SelectionError(f"{found.name} is {found.state}, not held; see `qbatch status`")
     _ask_for(found.name, adopt, resubmit=resubmit, same_account=same_account, yes=yes)
     if adopt is not None:
         _look_up(folder, found, adopt.strip(), manifest)
@@ -159,7 +162,7 @@ def _read_cost(text: str) -> float:
 def _decide_double(run: Path, out: Path | None, id_: str, cost: float, *, yes: bool) -> None:
     """Write down that a job which the run did not order is over, and for how much."""
     from qbatch.cli.runs import ask, open_named
-    from qbatch.report.numbers import amount
+    from qbatch.notation import amount
     from qbatch.snapshot import Snapshot
     from qbatch.snapshot.doubles import read_doubles
 

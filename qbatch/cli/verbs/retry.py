@@ -66,7 +66,7 @@ def retry(
     """
     from qbatch.cli.consent import Consent
     from qbatch.cli.exits import Exit
-    from qbatch.cli.running import run_manifest
+    from qbatch.cli.running import run_manifest, tell_nothing
     from qbatch.cli.runs import open_named
     from qbatch.errors import SelectionError
     from qbatch.executor import Options
@@ -80,7 +80,7 @@ def retry(
     if not manifest.is_file():
         raise SelectionError(f"{folder}: its manifest {manifest} is gone; put it back")
     overrides = tuple(json.loads(meta["overrides"]))
-    plan = _planned(manifest, meta["manifest"], overrides, trust=trust)
+    plan = _planned(manifest, meta["manifest"], overrides, folder, trust=trust)
     limits = parse_limits(max_cost)
     options = Options(out=folder, overrides=overrides, trust=trust, max_cost=limits, plan=plan)
     if not drifted:
@@ -90,6 +90,8 @@ def retry(
     elif aside := _drifted(folder, plan, expression):
         options = replace(options, put_aside=aside, points=frozenset(each.id for each in aside))
     else:
+        if as_json:
+            tell_nothing(folder)
         return Exit.DONE
     consent, report = Consent(yes=yes), not no_report
     return run_manifest(manifest, options, consent, as_json=as_json, report=report, verbose=verbose)
@@ -121,14 +123,19 @@ def _drifted(folder: Path, plan: Plan, expression: str | None) -> tuple[PutAside
     return found.jobs
 
 
-def _planned(manifest: Path, kept: str, overrides: tuple[str, ...], *, trust: bool) -> Plan:
-    """Plan a manifest as it is now; of a bare circuit, as it was asked for."""
+def _planned(
+    manifest: Path, kept: str, overrides: tuple[str, ...], folder: Path, *, trust: bool
+) -> Plan:
+    """Plan a manifest as it is now, its targets as they were decided; a bare circuit as asked."""
+    from qbatch.cli.choices import decided
+    from qbatch.cli.permits import surroundings_of
     from qbatch.manifest.bare import is_circuit, manifest_of
-    from qbatch.plan import expand, expand_file
+    from qbatch.plan import expand, read_file
 
     if is_circuit(manifest):
         return expand(manifest_of(kept, manifest, overrides=overrides))
-    return expand_file(manifest, overrides=overrides, trust=trust)
+    now = read_file(manifest, overrides=overrides, trust=trust)
+    return expand(decided(now, folder, surroundings_of(now, trust=trust)))
 
 
 def _mended(folder: Path, plan: Plan) -> frozenset[str]:
@@ -151,11 +158,18 @@ def _mended(folder: Path, plan: Plan) -> frozenset[str]:
 
 def _manifest(run: Path, folder: Path, meta: Mapping[str, str]) -> Path:
     """The manifest that was named, else the run's; short where the current folder holds it."""
+    from qbatch.errors import SelectionError
     from qbatch.snapshot import owner_of
+    from qbatch.snapshot.home import is_believed
 
     if run.is_file() and not run.resolve().is_relative_to(folder.resolve()):
         return run
     noted = Path(meta["manifest_folder"], Path(meta["manifest_path"]).name)
     owner = owner_of(folder)
     full = owner if owner is not None and owner.is_file() else noted
+    if not is_believed(full.parent, folder):
+        raise SelectionError(
+            f"{folder}: it says that its manifest is {full}, and it was not run there: name the "
+            f"manifest, as in `qbatch retry MANIFEST --out {folder}`"
+        )
     return full.relative_to(Path.cwd()) if full.is_relative_to(Path.cwd()) else full

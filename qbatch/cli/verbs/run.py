@@ -59,7 +59,11 @@ NOT_REHEARSED = {
     help="Run exactly the plan that `qbatch plan -o FILE` saved; refuse if anything changed.",
 )
 @click.option("--frozen", is_flag=True, help="Refuse if qbatch.lock would change.")
-@click.option("--fresh", is_flag=True, help="Set the old run folder aside and begin anew.")
+@click.option(
+    "--fresh",
+    is_flag=True,
+    help="Set the old run folder aside and begin anew.",
+)
 @reuse_option
 @max_cost_option
 @click.option(
@@ -166,7 +170,7 @@ def _check_flags(named: Named) -> None:
         raise click.UsageError("--frozen is for a manifest; --save FILE writes that of a circuit")
     if not given["rehearse"]:
         if given["queues_s"]:
-            raise click.UsageError("--queue-s is for --rehearse only")
+            raise click.UsageError("--queue-s is for --rehearse only; add --rehearse")
         if given["noise"]:
             raise click.UsageError(
                 "--noise is for --rehearse only; simulators of this machine have `noise` in the "

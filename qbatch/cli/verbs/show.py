@@ -14,8 +14,9 @@ import click
 from qbatch.cli.completing import complete_points
 from qbatch.cli.options import json_option, only_expression_option, out_option, run_argument
 from qbatch.cli.tables import flat, format_table, tell, wrapped
+from qbatch.instants import in_zone
 from qbatch.job import JobState
-from qbatch.notation import visible
+from qbatch.notation import amount, visible
 
 if TYPE_CHECKING:
     from qbatch.result import Estimate
@@ -143,6 +144,7 @@ def _facts_in_full(run: Run, point: PointResult) -> dict[str, Any]:
         ],
         "origins": [each.facts() for each in run.origins_of(point)],
         "circuit_text": run.circuit_of(point),
+        **({"programs": [*programs]} if (programs := run.programs_of(point)) else {}),
         "log": run.log_of(point),
     }
 
@@ -360,7 +362,7 @@ def _history(run: Run, point: PointResult) -> Iterator[str]:
     from qbatch.report.numbers import count_of
 
     lines = (
-        f"{at:%Y-%m-%d %H:%M:%S} UTC  {state.value}{f'  {note}' if note else ''}"
+        f"{in_zone(at)}  {state.value}{f'  {note}' if note else ''}"
         for at, state, note in run.history_of(point)
     )
     for line, same in groupby(lines):
@@ -385,7 +387,7 @@ def _facts_told(point: PointResult) -> Iterator[str]:
     """What the provider told: once where all settings share it, else a row for each setting."""
     from qbatch.bases import AS_WRITTEN
 
-    first, *others = [dict(flat(each.facts)) for each in point.settings or (point,)]
+    first, *others = [_provider_facts(each) for each in point.settings or (point,)]
     shared = {k: v for k, v in first.items() if all(other.get(k) == v for other in others)}
     if shared:
         yield _pairs(shared)
@@ -396,6 +398,15 @@ def _facts_told(point: PointResult) -> Iterator[str]:
             for each, facts in zip(point.settings or (point,), (first, *others), strict=True)
         ]
         yield format_table(["measured in", *heads], rows)
+
+
+def _provider_facts(point: PointResult) -> dict[str, str]:
+    """Facts of a setting by dotted name; without what says nothing or is told in words above."""
+    return {
+        name: text
+        for name, text in flat(point.facts)
+        if text and not name.startswith(("reused.", "put_aside."))
+    }
 
 
 def _attempts(run: Run, point: PointResult) -> str:
@@ -417,10 +428,10 @@ def _attempt(attempt: Attempt) -> list[str]:
     return [
         _shots_of(attempt),
         str(attempt.generation),
-        f"{attempt.ended_at:%Y-%m-%d %H:%M:%S}" if attempt.ended_at else "",
+        in_zone(attempt.ended_at) if attempt.ended_at else "",
         attempt.state.value,
         attempt.provider_job_id or "",
-        "" if attempt.cost is None else f"{attempt.cost:g} {attempt.unit}",
+        "" if attempt.cost is None else amount(attempt.cost, attempt.unit),
         attempt.error,
     ]
 

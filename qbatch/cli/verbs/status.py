@@ -45,7 +45,7 @@ def status(runs: tuple[Path, ...], out: Path | None, watch: bool, as_json: bool)
         from qbatch.cli.status_runs import tell_runs
 
         if out:
-            raise click.UsageError("--out is for one RUN")
+            raise click.UsageError("--out is for one RUN; name it")
         return tell_runs(names, _described, watch=watch, as_json=as_json)
     opened = open_named(names[0], out)
     if watch:
@@ -68,6 +68,7 @@ def _described(run: Run) -> dict[str, Any]:
 def describe(run: Run, waits: Waits) -> dict[str, Any]:
     """What `--json` says about a run, and what its runner waits for."""
     from qbatch.cli import accuracies, status_costs, status_jobs, waiting
+    from qbatch.cli.choices import choices_facts
     from qbatch.cli.runs import exit_of_run
     from qbatch.providers import is_here
 
@@ -87,6 +88,7 @@ def describe(run: Run, waits: Waits) -> dict[str, Any]:
         "in_part": run.in_part()._asdict(),
         "exit_code": int(exit_of_run(run)),
         **({"accuracy": reached} if reached else {}),
+        **(choices_facts(run.manifest, str(run.folder)) if is_kept else {}),
         **(
             {"drift": [each.facts() for each in run.drift()]}
             if is_kept and run.has_references
@@ -148,8 +150,9 @@ def _look(run: Run, began: datetime) -> tuple[Progress, Waits]:
 def _tell(run: Run, facts: dict[str, Any], waits: Waits) -> None:
     from qbatch.cli import accuracies, status_costs, status_jobs
     from qbatch.job import JobState
-    from qbatch.notation import whole
-    from qbatch.report.numbers import amount, count_of, emulated
+    from qbatch.manifest.decisions import Decision
+    from qbatch.notation import amount, whole
+    from qbatch.report.numbers import count_of, emulated
 
     word = "running now" if facts["running"] else _verdict(run, facts["states"])
     points = count_of(facts["points"], "point")
@@ -162,6 +165,8 @@ def _tell(run: Run, facts: dict[str, Any], waits: Waits) -> None:
         say(f"  {state:<11}{whole(number):>8}")
     if (in_part := run.in_part()).points:
         say(f"  {in_part}")
+    for one in facts.get("any_of", ()):
+        say(f"  {one['backend']} is {Decision.of(one)}")
     for line in accuracies.lines_of(facts["accuracy"]) if "accuracy" in facts else ():
         say(f"  {line}")
     for each in run.drift() if "drift" in facts else ():

@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING
 import click
 
 from qbatch.cli.bare import Named, circuit_options
-from qbatch.cli.error_messages import mistakes_in
+from qbatch.cli.failures import mistake_facts, mistakes_in
 from qbatch.cli.options import json_option, manifest_argument, overrides_option, trust_option
 from qbatch.cli.tables import tell
 
 if TYPE_CHECKING:
-    from qbatch.errors import SourceError as Mistake
     from qbatch.plan import Plan
 
 
@@ -38,7 +37,7 @@ def validate(named: Named, overrides: tuple[str, ...], trust: bool, as_json: boo
     except (SourceError, SourceErrors) as error:
         if not as_json:
             raise
-        mistakes = [_mistake(mistake) for mistake in mistakes_in(error)]
+        mistakes = [*map(mistake_facts, mistakes_in(error))]
         click.echo(json.dumps({"valid": False, "errors": mistakes}, ensure_ascii=False))
         return code_of(error)
     if as_json:
@@ -52,23 +51,16 @@ def validate(named: Named, overrides: tuple[str, ...], trust: bool, as_json: boo
 
 def _look(named: Named, overrides: tuple[str, ...], trust: bool) -> Plan:
     """Find everything wrong, the template of the report included."""
-    from qbatch.plan import check_values
+    from qbatch.manifest.reading import possible
+    from qbatch.plan import check_values, expand
 
-    plan = named.plan(overrides, trust=trust)
-    check_values(plan)
+    plans = [*map(expand, possible(named.manifest(overrides, trust=trust)))]
+    for plan in plans:  # one, or one for each of what targets may be
+        check_values(plan)
+    plan = plans[0]
     template = plan.manifest.report.template
     if template:
         from qbatch.report import check_template
 
         check_template(plan.manifest.folder, template)
     return plan
-
-
-def _mistake(error: Mistake) -> dict[str, object]:
-    place = error.place
-    return {
-        "file": place.file,
-        "line": place.line,
-        "column": place.column,
-        "problem": error.problem,
-    }

@@ -6,7 +6,9 @@ sources.json          of one that extends others: its own file and theirs -> whe
 sources/N-NAME        each of these files, as it was read
 qbatch.lock           where one stood beside it
 sums.json             files that its observables name -> the sums in them
-circuits/KEY.qasm     the programs that points were made from, one for each setting
+circuits/KEY.qasm     the circuits that points were made from, one for each setting
+programs/KEY.qasm     what a setting's circuit was translated to here for its machine, the latest,
+                      all parameters a half, where that was done
 settings.json         setting -> backend, circuit file, content, language, root seed: what ids are
                       made from, see `qbatch.plan.identity`
 points.json           point -> its setting, repeat, whether its shots are an axis, and which shots
@@ -45,6 +47,7 @@ TABLE = "results.csv"
 LEDGER = "ledger.csv"
 ENVIRONMENT = "environment.json"
 CIRCUITS = "circuits"
+PROGRAMS = "programs"
 CALIBRATIONS = "calibrations"
 
 #: Without these nothing can be verified.

@@ -74,7 +74,7 @@ class ArchivedJob(BaseModel):
             [(str(name), int(bits)) for name, bits in self.registers], self.counts
         )
         if found.shots != self.shots:
-            raise ValueError(f"has counts of {found.shots} shots; it bought {self.shots}")
+            raise ValueError(f"bought {self.shots} shots, not {found.shots}; have it written again")
         return found
 
     def origin(self, folder: str) -> Reused:
@@ -88,7 +88,10 @@ class ArchivedJob(BaseModel):
         """
         found = Reused.of({REUSED: {"folder": folder, **self.bought}})
         if found is None or found.start < 0:
-            raise SnapshotError(f"{self.point}: where its shots come from is not said")
+            raise SnapshotError(
+                f"{self.point}: where its shots come from is not said; "
+                "have the archive written again"
+            )
         return found
 
 
@@ -164,4 +167,6 @@ def read_jobs(archive: Archive) -> ArchivedJobs:
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(map(str, first["loc"]))
-        raise SelectionError(f"{archive.path}: {JOBS}: {place}: {first['msg']}") from error
+        raise SelectionError(
+            f"{archive.path}: {JOBS}: {place}: {first['msg']}; have the archive written again"
+        ) from error

@@ -69,8 +69,8 @@ class ArchiveLender:
             first, more = findings[0], len(findings) - 1
             others = f" ({more} more)" if more else ""
             raise SnapshotError(
-                f"{self.folder}: {first.where}: {first.problem}{others}; nothing was taken from "
-                "it, `qbatch verify` says all of it"
+                f"{self.folder}: {first.where}: {first.problem}{others}; `qbatch verify` says all "
+                "of it; nothing was taken from it"
             )
 
     def finished(self, ids: Container[str]) -> Iterator[Lent]:

@@ -98,7 +98,10 @@ def points_of(archive: Archive, findings: list[Finding]) -> Iterator[list[Archiv
     results = archive.json(RESULTS)
     told = results.get("points") if isinstance(results, dict) else None
     if not all(isinstance(one, dict) for one in (settings, facts)) or not isinstance(told, list):
-        raise SelectionError(f"{archive.path}: {RESULTS}, {SETTINGS} or {POINTS} is no table")
+        raise SelectionError(
+            f"{archive.path}: {RESULTS}, {SETTINGS} or {POINTS} is no table; "
+            "have the archive written again"
+        )
     seen: set[str] = set()
     for number, fields in enumerate(told):
         where = f"{RESULTS}: points[{number}]"
@@ -157,7 +160,9 @@ def _point(
         circuits[key] = open_circuit(str(fields["circuit"]), spec, folder=Path()).circuit({})
     circuit = circuits[key]
     if circuit.facts.content != setting["content"]:
-        raise SelectionError(f"{setting['circuit_file']} is not the circuit that ran")
+        raise SelectionError(
+            f"{setting['circuit_file']} is not the circuit that ran; have the archive written again"
+        )
     parameters = {name: float(fields["parameters"][name]) for name in circuit.facts.parameters}
     name = str(fields["point"])
     _check_shape(fields, facts, setting)
@@ -187,4 +192,7 @@ def _check_shape(
         and all(type(shots) is int and shots >= 0 for shots in fields["counts"].values())
     )
     if not are_right:
-        raise TypeError("jobs, repeat, seed, shots, backend, estimates or counts are none")
+        raise TypeError(
+            "jobs, repeat, seed, shots, backend, estimates or counts are none; "
+            "have the archive written again"
+        )

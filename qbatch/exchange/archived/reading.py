@@ -11,6 +11,7 @@ import zipfile
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,10 @@ from qbatch.exchange.archived.contents import METADATA, NEEDED, digest_of
 #: Files of an archive, and bytes of all of them.
 MOST_FILES = 100_000
 MOST_BYTES = 2 << 30
+#: So many times its own size an archive may unpack to, beyond `FREE_BYTES`; one of ids and counts
+#: makes five to twenty times.
+MOST_TIMES = 200
+FREE_BYTES = 64 << 20
 _CHUNK = 1 << 20
 
 
@@ -91,20 +96,21 @@ def _read_all(path: Path, packed: zipfile.ZipFile) -> dict[str, bytes]:
     if len(members) > MOST_FILES:
         raise _none(path, f"it has more than {MOST_FILES:,} files")
     files: dict[str, bytes] = {}
-    left = MOST_BYTES
+    most = min(MOST_BYTES, FREE_BYTES + MOST_TIMES * path.stat().st_size)
+    left = most
     for member in members:
         if member.is_dir():
             continue
         if member.filename in files:
             raise _none(path, f"it has {member.filename!r} twice")
-        chunks = []
+        body = BytesIO()
         with packed.open(member) as file:
             while chunk := file.read(_CHUNK):
                 left -= len(chunk)
                 if left < 0:
-                    raise _none(path, f"its files are larger than {MOST_BYTES >> 30} GiB")
-                chunks.append(chunk)
-        files[member.filename] = b"".join(chunks)
+                    raise _none(path, f"its files are larger than {most >> 20:,} MiB")
+                body.write(chunk)
+        files[member.filename] = body.getvalue()
     return files
 
 

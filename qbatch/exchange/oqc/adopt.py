@@ -84,7 +84,9 @@ def adopt_oqc(file: Path, *, out: Path | None = None, register: str | None = Non
     wishes = [case.wish for case in cases if not case.wish.problem]
     if not wishes:
         problem = cases[0].wish.problem if cases else "it holds no jobs"
-        raise SourceError(Place(str(file)), f"nothing to take over: {problem}")
+        raise SourceError(
+            Place(str(file)), f"nothing to take over: {problem}; give its client's own file of jobs"
+        )
     text = manifest_text(wishes, name, file.name)
     plan = expand(parse_manifest(text, file=str(folder / MANIFEST), folder=folder.absolute()))
     with _appearing(folder) as fresh:

@@ -62,7 +62,8 @@ def oqc_snapshot(run: Run) -> tuple[str, int]:
     jobs = [(writer.number_of(point), writer.job(point)) for point in writer.points()]
     if not jobs:
         raise SelectionError(
-            f"{run.name}: no point of this run is for OQC, so there is no such file"
+            f"{run.name}: no point of this run is for OQC, so there is no such file; "
+            "choose another format"
         )
     jobs.sort(key=lambda pair: pair[0])  # stable: new points come after those that were imported
     return write_jobs([job for _, job in jobs]), writer.left_out

@@ -167,11 +167,11 @@ def read_config(text: str | None) -> Config:
         return Config()
     tree = json.loads(text)
     if not isinstance(tree, dict) or "$type" not in tree:
-        raise ValueError("a configuration without $type")
+        raise ValueError("a configuration without $type; have its client write it again")
     kind, data = _name(tree), tree.get("$data") or {}
     shots = data.get("repeats") or DEFAULT_SHOTS
     if not isinstance(shots, int) or shots < 1:
-        raise ValueError(f"repeats: {shots!r} is no number of shots")
+        raise ValueError(f"repeats: {shots!r} is no number of shots; write 1 or more")
     if kind not in ("CompilerConfig", "ExperimentalConfig"):
         return Config(shots, problem=f"its {kind} cannot be said in a manifest")
     options = _options(data)

@@ -104,7 +104,7 @@ def _values(name: str, axis: Axis, seed: int, folder: Path) -> Sequence[Value]:
 def _finite(*numbers: float) -> None:
     for number in numbers:
         if not math.isfinite(number):
-            raise ValueError(f"{number} is not finite")
+            raise ValueError(f"{number} is not finite; write a finite number")
 
 
 def _linspace(start: float, stop: float, n: int) -> array[float]:
@@ -198,8 +198,14 @@ def _normal(axis: RandomAxis, source: Random) -> Iterator[float]:
 
 def _integers(axis: RandomAxis, source: Random) -> Iterator[float]:
     low, high = math.ceil(axis.min), math.floor(axis.max)
-    if not -(2**63) <= low <= high < 2**63:
-        raise ValueError(f"there is no 64-bit integer from {axis.min:g} to {axis.max:g}")
+    if low > high:
+        raise ValueError(
+            f"there is no integer from {axis.min:g} to {axis.max:g}; move min and max apart"
+        )
+    if low < -(2**63) or high >= 2**63:
+        raise ValueError(
+            f"integers from {axis.min:g} to {axis.max:g} have more than 64 bits; narrow min and max"
+        )
     span = high - low + 1
     if axis.n > span:
         raise ValueError(
@@ -227,13 +233,17 @@ def _column(axis: FileAxis, folder: Path) -> Sequence[Value]:
         raise ValueError(f"{axis.file!r} {outside(folder)}")
     try:
         if path.stat().st_size > MAX_CSV_BYTES:
-            raise ValueError(f"{axis.file!r} is larger than 256 MiB")
+            raise ValueError(
+                f"{axis.file!r} is larger than 256 MiB; put what is swept into a file of its own"
+            )
         with path.open(encoding="utf-8-sig", newline="") as file:
             return _cells(csv.reader(file), axis)
     except OSError as error:
         raise ValueError(f"cannot read {axis.file!r}: {error.strerror}") from error
     except UnicodeDecodeError as error:
-        raise ValueError(f"{axis.file!r} is not UTF-8 at byte {error.start}") from error
+        raise ValueError(
+            f"{axis.file!r} is not UTF-8 at byte {error.start}; save it as UTF-8"
+        ) from error
     except csv.Error as error:
         raise ValueError(f"{axis.file!r} is not CSV: {error}") from error
 
@@ -241,7 +251,7 @@ def _column(axis: FileAxis, folder: Path) -> Sequence[Value]:
 def _cells(rows: Iterator[list[str]], axis: FileAxis) -> Sequence[Value]:
     header = [cell.strip() for cell in next(rows, [])]
     if axis.column not in header:
-        known = f" ({listed(header)})" if header else ""
+        known = f" ({listed(header)})" if header else "; its first row is empty"
         raise ValueError(
             f"{axis.file!r} has no column {axis.column!r}{known}{did_you_mean(axis.column, header)}"
         )
@@ -251,10 +261,13 @@ def _cells(rows: Iterator[list[str]], axis: FileAxis) -> Sequence[Value]:
         if not any(row):
             continue
         if len(row) <= at or not row[at].strip():
-            raise SourceError(Place(axis.file, line), f"column {axis.column!r} is empty here")
+            raise SourceError(
+                Place(axis.file, line),
+                f"column {axis.column!r} is empty here; write a value there, or take the row out",
+            )
         values.append(_typed(row[at].strip()))
         if len(values) > MAX_POINTS:
-            raise ValueError(f"{axis.file!r} has more than {MAX_POINTS:,} rows")
+            raise ValueError(f"{axis.file!r} has more than {MAX_POINTS:,} rows; leave some out")
     return _packed(values)
 
 

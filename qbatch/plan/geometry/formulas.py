@@ -46,7 +46,8 @@ def add_formulas(
         ready = [name for name, (_, text) in left.items() if not names_in(text) & left.keys()]
         if not ready:
             for name, (at, _) in left.items():
-                mistakes.add(at, f"the formula of {name!r} needs its own value, by way of others")
+                said = f"the formula of {name!r} needs its own value, by way of others"
+                mistakes.add(at, f"{said}; write values for one of them")
             break
         for name in ready:
             at, text = left.pop(name)
@@ -107,13 +108,13 @@ def _add(
         odd = next((axis for axis, value in values.items() if not is_number(value)), None)
         if odd is not None:
             said = f"{odd} is {full_text(values[odd])}, which is no number"
-            mistakes.add(at, f"the formula of {name!r}: {said}")
+            mistakes.add(at, f"the formula of {name!r}: {said}; leave {odd} out of it")
             return False
         try:
             column.append(evaluate(text, {**variables, **values}))
         except ExpressionError as error:
             where = ", ".join(f"{axis}={full_text(value)}" for axis, value in values.items())
-            mistakes.add(at, f"the formula of {name!r} {error} at {where}")
+            mistakes.add(at, f"at {where} the formula of {name!r} {error}")
             return False
     if name == "shots" and (wrong := [one for one in column if type(one) is not int or one < 1]):
         mistakes.add(at, f"shots: {wrong[0]!r} is no whole number of 1 or more; mend the formula")

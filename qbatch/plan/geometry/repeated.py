@@ -74,7 +74,10 @@ def find_shared(plan: Plan, mistakes: Mistakes) -> dict[str, int]:
                 shared[id_] = max(first[id_], shared.get(id_, 0), place.shots)
             first.setdefault(id_, place.shots)
     if repeated > _SHOWN:
-        mistakes.add(("sweep",), f"{repeated - _SHOWN} more points are made twice")
+        mistakes.add(
+            ("sweep",),
+            f"{repeated - _SHOWN} more points are made twice; write each once, or use `repeat`",
+        )
     return shared
 
 

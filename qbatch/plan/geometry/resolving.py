@@ -81,7 +81,9 @@ def draft(manifest: Manifest, number: int, mistakes: Mistakes) -> Draft | None:
     if zipped:
         if len({len(column) for column in zipped.values()}) > 1:
             lengths = ", ".join(f"{name} {len(column)}" for name, column in zipped.items())
-            mistakes.add((*loc, "zip"), f"zipped axes differ in length: {lengths}")
+            mistakes.add(
+                (*loc, "zip"), f"zipped axes differ in length: {lengths}; give all as many values"
+            )
             return None
         dimensions.append(Dimension(tuple(zipped), tuple(zipped.values())))
     for dimension in dimensions:
@@ -153,7 +155,8 @@ def _checked(
         known = manifest.circuits if name == "circuit" else manifest.backends
         for value in values:
             if value not in known:
-                mistakes.add(loc, f"there is no {name} {value!r}{did_you_mean(str(value), known)}")
+                near = did_you_mean(str(value), known)
+                mistakes.add(loc, f"there is no {name} {value!r} ({listed(known)}){near}")
     return values if len(mistakes) == before else None
 
 
@@ -228,7 +231,7 @@ def _with_implied(manifest: Manifest, written: Sequence[Dimension]) -> tuple[Dim
     names = {name for dimension in written for name in dimension.names}
     before = [
         Dimension((name,), (tuple(known),))
-        for name, known in (("circuit", _swept(manifest)), ("backend", manifest.backends))
+        for name, known in (("circuit", _swept(manifest)), ("backend", manifest.swept_backends))
         if name not in names
     ]
     after = [] if "shots" in names else [Dimension(("shots",), ((manifest.shots,),))]

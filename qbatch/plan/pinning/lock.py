@@ -1,7 +1,8 @@
 """``qbatch.lock``: what an experiment was when it was committed, and what would change now.
 
 JSON, sorted and indented, the same on every machine for the same plan: versions, what the ids
-depend on (settings of the backends, contents of the circuits), bases that the manifest extends with
+depend on (settings of the backends, contents of the circuits), what targets that are one of
+several were decided to be and by which figures, bases that the manifest extends with
 the digests of their files, resolved targets with their prices
 and digests of the programs that circuits are translated to for them, and for each sweep the number
 of its points, their shots in all, and a digest of their ids that does not depend on their order.
@@ -21,14 +22,22 @@ from typing import TYPE_CHECKING, Any
 
 from qbatch.drafts import draft_beside
 from qbatch.errors import SelectionError
+from qbatch.manifest.decisions import Decision, decisions_facts, decisions_in
+from qbatch.manifest.extensions import packages_named
 from qbatch.plan.pinning.reasons import changes, leaves
 from qbatch.plan.pinning.saved import describe, describe_targets
 
 if TYPE_CHECKING:
+    from importlib.metadata import Distribution
+
+    from qbatch.manifest import Manifest
     from qbatch.plan.plan import Plan
     from qbatch.providers import Target
 
 FORMAT = 1
+
+#: The file's name.
+LOCK = "qbatch.lock"
 
 #: Of which kind the ids of an entry are; an entry of another kind is not compared.
 IDS = 2
@@ -47,7 +56,7 @@ _MODULUS = 1 << 256
 
 def lock_path(plan: Plan) -> Path:
     """Return where the lock of a plan lies: ``qbatch.lock`` beside the manifest."""
-    return plan.manifest.folder / "qbatch.lock"
+    return plan.manifest.folder / LOCK
 
 
 def installed_versions(more: Iterable[str] = ()) -> dict[str, str]:
@@ -69,10 +78,28 @@ def installed_versions(more: Iterable[str] = ()) -> dict[str, str]:
 
 @cache
 def installed_packages() -> tuple[str, ...]:
-    """Return a line ``NAME==VERSION`` for each package that is installed, sorted."""
+    """Return a line ``NAME==VERSION`` for each package that is installed, sorted.
+
+    What is left of one that was removed halfway, and has neither, is none.
+    """
     from importlib.metadata import distributions
 
-    return (*sorted({f"{each.name}=={each.version}" for each in distributions()}, key=str.lower),)
+    found = (_name_and_version(each) for each in distributions())
+    named = {f"{name}=={version}" for name, version in found if name and version}
+    return (*sorted(named, key=str.lower),)
+
+
+def _name_and_version(distribution: Distribution) -> tuple[str | None, str | None]:
+    """Return what a package's metadata says; each run waits for that of all packages.
+
+    The head alone is parsed: the README behind it takes three times as long.
+    """
+    from email.parser import HeaderParser
+
+    texts = (distribution.read_text(name) for name in ("METADATA", "PKG-INFO", ""))  # "": an egg
+    head = next(filter(None, texts), "").partition("\n\n")[0]
+    told = HeaderParser().parsestr(head)
+    return told["Name"], told["Version"]
 
 
 def make_lock(
@@ -90,6 +117,7 @@ def make_lock(
         drivers: Backend -> driver, of those that translate circuits; None: none does.
         versions: Distribution -> version; None: those installed.
     """
+    more = (*_named(targets), *packages_named(plan.manifest))
     ids: dict[str, str] = {}
     sweeps = []
     for grid in plan.grids:
@@ -103,13 +131,34 @@ def make_lock(
     return {
         "name": plan.manifest.name,
         "ids": IDS,
-        "versions": dict(installed_versions(_named(targets)) if versions is None else versions),
+        "versions": dict(installed_versions(more) if versions is None else versions),
         **_bases(plan),
         **describe(plan),
+        **_decided(plan),
         "targets": describe_targets(plan, targets, drivers or {}),
         "sweeps": sweeps,
         "points": ids,
     }
+
+
+def _decided(plan: Plan) -> dict[str, Any]:
+    """What targets were decided to be that are one of several; nothing where there are none."""
+    found = decisions_facts(plan.manifest.decisions)
+    return {"decided": found} if found else {}
+
+
+def decided_in_lock(manifest: Manifest) -> tuple[Decision, ...]:
+    """Return what was decided when a manifest was locked; nothing where it was not.
+
+    Raises:
+        SelectionError: The file that is there is no lock.
+        SourceErrors: What was decided cannot be read.
+    """
+    file = manifest.folder / LOCK
+    if manifest.path is None or not file.exists():
+        return ()
+    entry = _read(file)["manifests"].get(manifest.path.name)
+    return decisions_in(entry.get("decided"), str(file)) if isinstance(entry, dict) else ()
 
 
 def _named(targets: Mapping[str, Target]) -> list[str]:

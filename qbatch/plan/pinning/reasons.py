@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import islice
@@ -204,12 +204,25 @@ class ReasonCounts:
     """The reasons of a whole plan, summed up.
 
     Attributes:
-        counts: How many points there are of each kind; each setting of a point counts.
+        counts: How many points there are of each kind; each setting of a point counts, and what
+            several come to, once: what is to be bought.
+        again: How many more come to one of these contents.
         first: The reasons of the first points in run order.
     """
 
     counts: Counter[Why]
+    again: Counter[Why]
     first: tuple[Reason, ...]
+
+    @property
+    def total(self) -> int:
+        """How many reasons there are, of all places."""
+        return self.counts.total() + self.again.total()
+
+    @property
+    def runs(self) -> int:
+        """How many would run; of a content one."""
+        return sum(number for why, number in self.counts.items() if why.runs)
 
 
 def count_reasons(
@@ -224,29 +237,52 @@ def count_reasons(
         limit: How many reasons to return in full.
     """
     if only is not None:
+        kept: list[Reason] = []
         chosen = (reason for reason in reasons(plan, stored) if only(reason.point))
-        first = tuple(islice(chosen, limit))
-        counts = Counter(reason.why for reason in first)
-        counts.update(reason.why for reason in chosen)
-        return ReasonCounts(counts, first)
+        counts, again = _once(_keep_first(chosen, limit, kept), plan.shared)
+        return ReasonCounts(counts, again, tuple(kept))
     first = tuple(islice(reasons(plan, stored), limit))
-    if not stored:
-        return ReasonCounts(Counter({Why.NEW: plan.num_settings}), first)
-    return ReasonCounts(_counted(plan, stored), first)
+    if not stored and not plan.shared:
+        return ReasonCounts(Counter({Why.NEW: plan.num_settings}), Counter(), first)
+    return ReasonCounts(*_once(_whys(plan, stored), plan.shared), first)
 
 
-def _counted(plan: Plan, stored: Mapping[str, Stored]) -> Counter[Why]:
-    gone = _Gone(plan, stored)
+def _keep_first(
+    chosen: Iterator[Reason], limit: int, kept: list[Reason]
+) -> Iterator[tuple[str, Why]]:
+    for reason in chosen:
+        if len(kept) < limit:
+            kept.append(reason)
+        yield reason.point.id, reason.why
+
+
+def _once(
+    found: Iterator[tuple[str, Why]], shared: Container[str]
+) -> tuple[Counter[Why], Counter[Why]]:
+    """Count whys by content: of each the first, and all others."""
     counts: Counter[Why] = Counter()
+    again: Counter[Why] = Counter()
+    met: set[str] = set()
+    for id_, why in found:
+        if id_ in met:
+            again[why] += 1
+            continue
+        if id_ in shared:
+            met.add(id_)
+        counts[why] += 1
+    return counts, again
+
+
+def _whys(plan: Plan, stored: Mapping[str, Stored]) -> Iterator[tuple[str, Why]]:
+    gone = _Gone(plan, stored)
     for layout, index in plan.rows():
-        known = stored.get(layout.id_at(index))
+        id_ = layout.id_at(index)
+        known = stored.get(id_)
         if known:
-            id_ = layout.id_at(index)
             shots = plan.wanted.get(id_) or plan.shared.get(id_) or layout.shots_at(index)
-            counts[known.why(shots)] += 1
+            yield id_, known.why(shots)
         else:
-            counts[gone.explain(layout.point_at(index)).why if gone else Why.NEW] += 1
-    return counts
+            yield id_, gone.explain(layout.point_at(index)).why if gone else Why.NEW
 
 
 def _ids_gone(plan: Plan, stored: Mapping[str, Stored]) -> dict[str, None]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 from dataclasses import dataclass
@@ -60,6 +61,11 @@ def revision_of(manifest: Path) -> Revision | None:
     is_dirty = _has_changes(status) or not tracked
     changes = sha256(diff).hexdigest() if diff else ""
     return Revision(commit, "" if branch.startswith("(") else branch, is_dirty, changes)
+
+
+def noted_revision(noted: str) -> Revision | None:
+    """Read what a run noted, as JSON; None where it noted nothing."""
+    return Revision(**json.loads(noted)) if noted else None
 
 
 def _has_changes(status: str) -> bool:

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 from qbatch.drafts import draft_beside
 from qbatch.errors import SelectionError
 from qbatch.manifest.accuracy import as_written
+from qbatch.manifest.decisions import decisions_facts
 from qbatch.manifest.paths import Path as SettingPath
 from qbatch.manifest.paths import put
 from qbatch.plan.identity import canonical_json
@@ -28,6 +29,7 @@ from qbatch.plan.pricing.summary import Kind, kind_of
 from qbatch.plan.select import select
 
 if TYPE_CHECKING:
+    from qbatch.plan.layout import Layout
     from qbatch.plan.plan import Plan
     from qbatch.providers import Price, Target
 
@@ -128,13 +130,16 @@ def describe_targets(
     found: dict[str, Any] = {}
     for name in plan.manifest.backends:
         if name in targets:
-            target = targets[name]
-            found[name] = {"target": target.name, "price": _price(target.price)}
-            if rule := target.facts.get("rule"):
-                found[name]["rule"] = rule
+            found[name] = terms_of_target(targets[name])
             if programs := _programs(plan, name, drivers.get(name)):
                 found[name]["programs"] = programs
     return found
+
+
+def terms_of_target(target: Target) -> dict[str, Any]:
+    """Return what a target is called, its price, and the rule by which it computes."""
+    found = {"target": target.name, "price": _price(target.price)}
+    return {**found, **({"rule": rule} if (rule := target.facts.get("rule")) else {})}
 
 
 def _price(price: Price) -> dict[str, Any]:
@@ -144,11 +149,22 @@ def _price(price: Price) -> dict[str, Any]:
 
 def _programs(plan: Plan, backend: str, driver: object) -> dict[str, list[str] | str]:
     """Digests of what a driver translates each circuit to; all parameters are a half in it."""
+    digests: dict[str, set[str]] = {}
+    for layout, text in programs_of(plan, backend, driver):
+        digests.setdefault(layout.circuit, set()).add(hashlib.sha256(text.encode()).hexdigest())
+    return {name: _texts(found) for name, found in sorted(digests.items())}
+
+
+def programs_of(plan: Plan, backend: str, driver: object) -> Iterator[tuple[Layout, str]]:
+    """Yield what a driver translates circuits to, all parameters a half; of very many the first.
+
+    Raises:
+        CircuitError: One cannot be translated.
+    """
     from qbatch.providers import Order, Translates
 
     if not isinstance(driver, Translates):
-        return {}
-    digests: dict[str, set[str]] = {}
+        return
     seen: set[Kind] = set()
     for layout in plan.layouts():
         circuit, kind = layout.program, kind_of(layout)
@@ -157,10 +173,7 @@ def _programs(plan: Plan, backend: str, driver: object) -> dict[str, list[str] |
         seen.add(kind)
         values = dict.fromkeys(circuit.facts.parameters, 0.5)
         order = Order("", layout.circuit, circuit, values, 1, 0, layout.settings)
-        text = driver.program(order)
-        digest = hashlib.sha256(text.encode()).hexdigest()
-        digests.setdefault(layout.circuit, set()).add(digest)
-    return {name: _texts(found) for name, found in sorted(digests.items())}
+        yield layout, driver.program(order)
 
 
 def _texts(digests: set[str], noun: str = "texts") -> list[str] | str:
@@ -213,6 +226,7 @@ def save_plan(
         "selection": selection,
         "offer": {"jobs": adds[0], "prices": dict(adds[1])},
         "targets": describe_targets(plan, targets or {}, drivers or {}),
+        "decided": decisions_facts(plan.manifest.decisions),
     }
     part = draft_beside(path)
     try:
@@ -220,7 +234,10 @@ def save_plan(
             file.write(canonical_json({**head, **describe(plan)}) + "\n")
             number = _write_points(file, selected(plan, selection))
         if not number:
-            raise SelectionError(f"-k: {selection!r} means no point of {plan.manifest.name}")
+            raise SelectionError(
+                f"-k: {selection!r} means no point of {plan.manifest.name}; "
+                "`qbatch plan` lists them"
+            )
         part.replace(path)
     finally:
         with suppress(OSError):
@@ -254,7 +271,9 @@ def load_plan(path: str | Path) -> SavedPlan:
             number, tail = _read_through(file)
     except (OSError, UnicodeDecodeError) as error:
         why = getattr(error, "strerror", None) or "it is no text"
-        raise SelectionError(f"--plan {path}: cannot be read: {why}") from error
+        raise SelectionError(
+            f"--plan {path}: cannot be read: {why}; name a file that `qbatch plan -o FILE` wrote"
+        ) from error
     if tail != canonical_json({"points": number[0], "digest": number[1]}):
         raise SelectionError(f"--plan {path}: is cut short or was edited; plan again with -o")
     return SavedPlan(path, head, str(head.get("selection", "")), number[0])

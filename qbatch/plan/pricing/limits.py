@@ -12,11 +12,12 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 from qbatch.errors import ConsentError, SelectionError
+from qbatch.notation import amount, spoken
 from qbatch.providers import units
 
 if TYPE_CHECKING:
     from qbatch.manifest import Manifest
-    from qbatch.plan.pricing.summary import PlanSummary
+    from qbatch.plan.pricing.summary import BackendSummary, PlanSummary
     from qbatch.providers import Target
     from qbatch.snapshot import Purchase
     from qbatch.snapshot.doubles import Double
@@ -39,12 +40,23 @@ class Limit:
         said_by: Where it stands: ``--max-cost``, ``budget.total``.
         unit: Of `amount`.
         backend: What it is about; None: all backends together.
+        also: Backends that were decided to be that one: what they cost counts, too.
     """
 
     said_by: str
     unit: str
     amount: float
     backend: str | None = None
+    also: tuple[str, ...] = ()
+
+    def concerns(self, backend: str) -> bool:
+        """Whether what a backend costs counts."""
+        return self.backend is None or backend == self.backend or backend in self.also
+
+    @property
+    def told(self) -> str:
+        """Its amount, for a person."""
+        return amount(self.amount, self.unit)
 
     @property
     def is_asked(self) -> bool:
@@ -73,40 +85,62 @@ def parse_limits(texts: Iterable[str]) -> dict[str, float]:
 
 def limits_of(manifest: Manifest, max_cost: Mapping[str, float]) -> tuple[Limit, ...]:
     """Return the limits of a manifest's budget and those of the command line."""
-    budget = manifest.budget
+    budget, also = manifest.budget, manifest.stands_for
     return (
         *(Limit(MAX_COST, unit, amount) for unit, amount in max_cost.items()),
         *(Limit("budget.total", unit, amount) for unit, amount in budget.total.items()),
         *(
-            Limit(f"budget.{name}", unit, amount, name)
+            Limit(f"budget.{name}", unit, amount, name, tuple(n for n in also if also[n] == name))
             for name, amounts in budget.backends.items()
             for unit, amount in amounts.items()
         ),
     )
 
 
-def check_units(limits: Sequence[Limit], targets: Mapping[str, Target], rates: Rates) -> None:
+def check_units(
+    limits: Sequence[Limit],
+    targets: Mapping[str, Target],
+    rates: Rates,
+    several: Collection[str] = (),
+) -> None:
     """See that every limit limits something: one in a unit that nobody bills in would not.
+
+    Args:
+        limits: Of the budget and of the command line.
+        targets: Backend -> target, of all that the plan needs.
+        rates: What units are worth.
+        several: Backends that could be several targets: of their limits one that counts is enough,
+            for the others may be of units that the other targets bill in.
 
     Raises:
         SelectionError: One does not.
     """
     _check_max_cost([each for each in limits if each.is_asked], targets, rates)
     for limit in limits:
-        asked = [t for name, t in targets.items() if limit.backend in (None, name)]
+        asked = [t for name, t in targets.items() if limit.concerns(name)]
         billed = {target.price.unit for target in asked if target.price.unit}
         known = billed if limit.backend is not None else billed | units()
         if not asked or limit.unit in known or any((u, limit.unit) in rates for u in billed):
             continue
         if limit.backend is not None and not billed:
             continue  # it is free, which is within any limit
+        units_of_it = [each.unit for each in limits if each.backend == limit.backend]
+        if limit.backend in several and all(
+            _is_in_any(unit, units_of_it, rates) for unit in billed
+        ):
+            continue
         who = (
             "nobody bills" if limit.backend is None else f"backend {limit.backend!r} does not bill"
         )
         raise SelectionError(
-            f"{limit.said_by}: {limit.amount:g} {limit.unit} limits nothing: {who} in "
+            f"{limit.said_by}: {limit.told} limits nothing: {who} in "
             f"{limit.unit!r}; units are {', '.join(sorted(known))}"
         )
+
+
+def _is_in_any(unit: str, units_of_limits: Collection[str], rates: Rates) -> bool:
+    """Whether what is billed in a unit counts against one of these limits."""
+    return any(unit == each or (unit, each) in rates for each in units_of_limits)
 
 
 def _check_max_cost(limits: Sequence[Limit], targets: Mapping[str, Target], rates: Rates) -> None:
@@ -125,8 +159,8 @@ def _check_max_cost(limits: Sequence[Limit], targets: Mapping[str, Target], rate
     for limit, theirs in bounded.items():
         if not theirs:
             raise SelectionError(
-                f"{MAX_COST} {limit.amount:g} {_spoken(limit.unit)} bounds nothing here: this plan "
-                f"is billed in {_in_words(map(_spoken, billed))}"
+                f"{MAX_COST} {limit.told} bounds nothing here: this plan "
+                f"is billed in {_in_words(map(spoken, billed))}; name one of these"
             )
 
 
@@ -149,14 +183,8 @@ def unlimited(limits: Collection[Limit], targets: Mapping[str, Target], rates: R
         left = [name for name, is_bounded in backends.items() if not is_bounded]
         if left:
             where = f" at {_in_words(left)}" if len(left) < len(backends) else ""
-            told.append(f"{_spoken(unit)}{where}")
+            told.append(f"{spoken(unit)}{where}")
     return f"no limit for {_in_words(told)}" if told else ""
-
-
-def _spoken(unit: str) -> str:
-    if unit in ("usd", "eur"):
-        return unit.upper()
-    return unit.replace("qpu_", "QPU ").replace("_", " ")
 
 
 def _in_words(parts: Iterable[str]) -> str:
@@ -173,6 +201,34 @@ def planned(limit: Limit, plan: PlanSummary, rates: Rates) -> float:
     )
 
 
+def unbounded(limit: Limit, backend: str, source: str) -> str:
+    """Say that a limit cannot bound what is bought at a price that nobody tells."""
+    return (
+        f"backend {backend!r}: its price is not told ({source}), so {limit.said_by} of "
+        f"{limit.told} cannot bound it; write one into the file of "
+        "`budget.prices`, or leave that limit out"
+    )
+
+
+def untold(limits: Iterable[Limit], left: PlanSummary, rates: Rates) -> list[str]:
+    """Say which backends of a plan have a price that nobody tells, and a limit to bound it."""
+    known = [*limits]
+    found = {
+        each: next((one for one in known if _counts(one, each, rates)), None)
+        for each in left.backends
+        if each.certainty == "unknown" and each.jobs
+    }
+    return [
+        unbounded(limit, each.backend, each.source)
+        for each, limit in found.items()
+        if limit is not None
+    ]
+
+
+def _counts(limit: Limit, each: BackendSummary, rates: Rates) -> bool:
+    return factor_of(limit, each.backend, each.unit, rates) is not None
+
+
 def check_planned(
     limits: Iterable[Limit], left: PlanSummary, rates: Rates, spent: Mapping[Limit, float]
 ) -> None:
@@ -185,15 +241,20 @@ def check_planned(
         spent: What counts against each limit already, in its unit.
 
     Raises:
-        ConsentError: It does.
+        ConsentError: It does, or nobody tells its price.
     """
+    limits = [*limits]
+    for said in untold(limits, left, rates):
+        raise ConsentError(
+            f"{said}; bound it in a unit that it is billed in; nothing was submitted"
+        )
     for limit in limits:
         price, before = planned(limit, left, rates), spent.get(limit, 0.0)
         if price + before > limit.amount + SLACK:
-            after = f" after {before:g} {limit.unit} that count already" if before else ""
+            after = f" after {amount(before, limit.unit)} that count already" if before else ""
             raise ConsentError(
-                f"the plan costs {price:g} {limit.unit}{after}, and {limit.said_by} allows "
-                f"{limit.amount:g} {limit.unit}; nothing was submitted"
+                f"the plan costs {amount(price, limit.unit)}{after}, and {limit.said_by} allows "
+                f"{limit.told}; allow more, or run less; nothing was submitted"
             )
 
 
@@ -204,14 +265,15 @@ def shortfalls(
     spent: Mapping[Limit, float] | None = None,
 ) -> list[str]:
     """Say which limits a plan is known to go beyond, in sentences; see `check_planned`."""
-    told = []
+    limits = [*limits]
+    told = [f"{said}: nothing will be bought there" for said in untold(limits, left, rates)]
     for limit in limits:
         price, before = planned(limit, left, rates), (spent or {}).get(limit, 0.0)
         if price + before > limit.amount + SLACK:
-            after = f" beside {before:g} {limit.unit} that count already" if before else ""
+            after = f" beside {amount(before, limit.unit)} that count already" if before else ""
             told.append(
-                f"{limit.said_by} allows {limit.amount:g} {limit.unit}, and the plan costs "
-                f"{price:g} {limit.unit}{after}: not all of it will be bought"
+                f"{limit.said_by} allows {limit.told}, and the plan costs "
+                f"{amount(price, limit.unit)}{after}: not all of it will be bought"
             )
     return told
 
@@ -240,7 +302,9 @@ def taken(
     rates = {(one, other): worth for one, other, worth in found.get("rates", ())}
     counted = [(e.backend, e.unit, e.counted) for e in (each.entry for each in purchases)]
     counted += [(each.backend, each.unit, each.cost or 0.0) for each in doubles]
-    limits = [Limit(**each) for each in found.get("limits", ())]
+    limits = [
+        Limit(**{**each, "also": tuple(each.get("also", ()))}) for each in found.get("limits", ())
+    ]
     return [(limit, _counted(limit, counted, rates)) for limit in limits]
 
 
@@ -253,6 +317,6 @@ def _counted(limit: Limit, costs: Iterable[tuple[str, str, float]], rates: Rates
 
 def factor_of(limit: Limit, backend: str, unit: str, rates: Rates) -> float | None:
     """How much one of `unit` at a backend counts against a limit; None: not at all."""
-    if limit.backend not in (None, backend):
+    if not limit.concerns(backend):
         return None
     return 1.0 if unit == limit.unit else rates.get((unit, limit.unit))

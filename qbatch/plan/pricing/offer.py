@@ -11,7 +11,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from qbatch.fragments import line, table
-from qbatch.notation import whole
+from qbatch.notation import amount, spoken, whole
 
 if TYPE_CHECKING:
     from qbatch.plan.packing import PiecesOf
@@ -119,12 +119,23 @@ class Offer:
         return (self.most.jobs, self.prices) if self.costs else (0, {})
 
     def __str__(self) -> str:
-        jobs, prices = self.adds
+        jobs, _ = self.adds
         most = "at most " if self.most is not self.left else ""
-        told = f"{most}{jobs} job{'s' if jobs > 1 else ''} for {prices_in_words(prices)}"
+        told = f"{most}{jobs} job{'s' if jobs > 1 else ''} for {self._told_prices}"
         if not jobs:
             told = "nothing to buy" if self.paid else self._told_free
         return "; ".join([f"{self.plan.manifest.name}: {told}", *self.shares])
+
+    @property
+    def _told_prices(self) -> str:
+        """What this call would add, with where nobody tells that."""
+        silent = self.most.not_told if self.costs else []
+        if not silent:
+            return prices_in_words(self.prices)
+        units = {each.unit for each in self.most.backends if each.backend not in silent}
+        known = {unit: price for unit, price in self.prices.items() if unit in units}
+        parts = [prices_in_words(known)] if known else []
+        return " + ".join([*parts, f"a price that is not told at {', '.join(silent)}"])
 
     @property
     def _told_free(self) -> str:
@@ -153,10 +164,12 @@ class Offer:
 def _told_price(summary: BackendSummary) -> str:
     if not summary.unit:
         return "free"
+    if summary.certainty == "unknown":
+        return "not told"
     if summary.price is None:
-        return f"{summary.unit} as quoted"
+        return f"{spoken(summary.unit)} as quoted"
     sure = f"{summary.certainty} " if summary.certainty != "exact" else ""
-    return f"{sure}{summary.price:g} {summary.unit}"
+    return f"{sure}{amount(summary.price, summary.unit)}"
 
 
 def shares(left: PlanSummary, targets: Mapping[str, Target]) -> list[str]:
@@ -167,13 +180,27 @@ def shares(left: PlanSummary, targets: Mapping[str, Target]) -> list[str]:
         targets: Of its backends.
     """
     return [
-        f"backend {each.backend!r}: up to {each.composite_jobs} {target.takes}"
+        f"backend {each.backend!r}: {_so_many(each.composite_jobs, target.takes)}"
         for each in left.backends
         if (target := targets.get(each.backend)) and target.takes and each.composite_jobs
     ]
 
 
+def _so_many(number: int, takes: str) -> str:
+    """Say how many composite jobs take at most what each does; see `Target.takes`.
+
+    >>> _so_many(1, "batch jobs of 1 cpu for 2h each, on your default account")
+    '1 batch job of 1 cpu for 2h, on your default account'
+    """
+    if number == 1:
+        return f"1 {takes}".replace("batch jobs of", "batch job of").replace(" each,", ",")
+    return f"up to {number} {takes}"
+
+
 def prices_in_words(prices: Mapping[str, float]) -> str:
-    """Unit -> price as a person reads it: ``12 usd + credits as quoted``."""
-    told = [f"{price:g} {unit}" if price else f"{unit} as quoted" for unit, price in prices.items()]
+    """Unit -> price as a person reads it: ``12.00 USD + credits as quoted``."""
+    told = [
+        amount(price, unit) if price else f"{spoken(unit)} as quoted"
+        for unit, price in prices.items()
+    ]
     return " + ".join(told) or "nothing"

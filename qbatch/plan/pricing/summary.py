@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from qbatch.bases import point_of
 from qbatch.manifest.paths import SettingValues
+from qbatch.notation import spoken
 from qbatch.plan.packing import PiecesOf, pack, size_of
 from qbatch.plan.weights import Spread
 from qbatch.providers import Order, Price, Target
@@ -47,7 +48,8 @@ class BackendSummary:
         unit: "" when free.
         formula: How the price comes about.
         source: Where the price comes from.
-        certainty: Whether the bill will be that price, about that, or at most that.
+        certainty: Whether the bill will be that price, about that, or at most that; "unknown":
+            its provider tells none.
         seconds: Time its jobs take; None when nobody can tell.
         is_emulated: An emulator stands in for the cloud: the price is no money.
     """
@@ -112,6 +114,11 @@ class PlanSummary:
                 total[each.unit] = total.get(each.unit, 0.0) + each.price
         return total
 
+    @property
+    def not_told(self) -> list[str]:
+        """Backends whose providers tell no price, where anything is bought there."""
+        return [each.backend for each in self.backends if each.certainty == "unknown" and each.jobs]
+
     def certainty(self, unit: str) -> str:
         """Whether what is billed in `unit` will be its price ("exact"), "about" or "at most" it."""
         said = {
@@ -161,7 +168,7 @@ def priced(targets: Mapping[str, Target], plan: Points) -> dict[str, Target]:
     for name, target in targets.items():
         said = listed.get(asked[name].target or "") or listed.get(target.name)
         price = target.price
-        if said is not None and price.is_free:
+        if said is not None and (price.is_free or not price.is_told):
             price = Price(**dict(said), source=source)
         elif said is not None and price.quoted and price.unit == said.unit:
             told = f"{price.source}; until then {source}"
@@ -171,19 +178,21 @@ def priced(targets: Mapping[str, Target], plan: Points) -> dict[str, Target]:
 
 
 def price_formula(price: Price) -> str:
-    """Return a price as a person reads it: ``max(1, 0.3 + 0.00035 x shots) usd per job``."""
+    """Return a price as a person reads it: ``max(1, 0.3 + 0.00035 x shots) USD per job``."""
     if price.is_free:
         return "free"
+    if not price.is_told:
+        return "not told"
     terms = [f"{price.per_job:g}"] if price.per_job or not price.per_shot else []
     terms += [f"{price.per_shot:g} x shots"] if price.per_shot else []
     job = " + ".join(terms)
     if price.minimum:
         job = f"max({price.minimum:g}, {job})"
-    parts = (
-        [f"{job} {price.unit} per job"] if price.per_job or price.per_shot or price.minimum else []
-    )
+    unit = spoken(price.unit)
+    is_by_job = price.per_job or price.per_shot or price.minimum
+    parts = [f"{job} {unit} per job"] if is_by_job else []
     if price.per_composite:
-        parts.append(f"{price.per_composite:g} {price.unit} per composite job")
+        parts.append(f"{price.per_composite:g} {unit} per composite job")
     formula = " + ".join(parts)
     return formula if price.certainty == "exact" else f"{price.certainty} {formula}"
 
@@ -380,7 +389,7 @@ def _priced(plan: Points, price: Price, parts: Histogram, composites: int) -> _P
     if price.quoted and all(quote is not None for _, quote, _ in quotes):
         total = sum((quote or 0.0) * jobs for _, quote, jobs in quotes)
         return _Priced(total, "as quoted now" if plan.quotes else "as quoted before", "about")
-    if price.quoted and not (price.per_job or price.per_shot or price.minimum):
+    if not (price.is_free or price.is_formula):
         return _Priced(None, price_formula(price), price.certainty)
     amount = price.per_composite * composites
     amount += sum(max(listed, quote or 0.0) * jobs for listed, quote, jobs in quotes)

@@ -72,7 +72,8 @@ class Documents:
         key = bucket.key_of(str(place.get("presigned_url") or ""))
         if key is None:
             raise Refused(
-                f"that is not the bucket {bucket.name} at {bucket.endpoint}, to which the keys "
+                f"that is not the bucket {bucket.name} at {bucket.endpoint}; "
+                "set the one to which the keys "
                 "here belong (options.storage, QRMI_IBM_QS_S3_BUCKET)"
             )
         reply = await self._objects.get(key, max_bytes=MOST_BYTES)

@@ -7,12 +7,15 @@ folders of several runs cannot be held against one another.
 
 from __future__ import annotations
 
+import re
 from base64 import urlsafe_b64decode
 from hashlib import blake2b
 from urllib.parse import urlsplit
 
 from qbatch.providers.kit.credentials import Secret
 from qbatch.providers.kit.untrusted import decode, identifier, record
+
+_DIGEST = re.compile(r"\bcredential #[0-9a-f]+\b")
 
 
 def named(base: str, *told: str) -> str:
@@ -36,6 +39,15 @@ def owner(credential: Secret, run_id: str) -> str:
     'credential #c6bd5113d736'
     """
     return subject(credential) or f"credential {digest(credential, run_id)}"
+
+
+def comparable(account: str) -> str:
+    """Return an account's name without what stands for a credential in one run alone.
+
+    >>> comparable("instance 7, credential #c6bd5113d736 at localhost")
+    'instance 7, a credential at localhost'
+    """
+    return _DIGEST.sub("a credential", account)
 
 
 def subject(token: Secret) -> str:

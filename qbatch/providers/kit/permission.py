@@ -14,18 +14,21 @@ credential nowhere else.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from ipaddress import ip_address
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from qbatch.configuration.files import read_own
 from qbatch.configuration.places import configuration_file
 from qbatch.errors import Elsewhere, NotAllowed
+from qbatch.notation import is_loopback
 
 if TYPE_CHECKING:
     import httpx
+
+    from qbatch.manifest.models import Backend
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +46,24 @@ class Vendor:
     variables: tuple[str, ...] = ()
 
 
+#: Key of ``[manifests]`` -> the guide's page about what it allows.
+_PAGES = {"engines": "engines", "notify": "notices"}
+
+
+class Door(NamedTuple):
+    """Something that a manifest would have done with what is the person's.
+
+    Attributes:
+        where: It stands in the manifest.
+        words: That stand there; what the person has to agree to.
+        what: Would become of them: "would be run".
+    """
+
+    where: str
+    words: str
+    what: str
+
+
 @dataclass(frozen=True, slots=True)
 class Permission:
     """What a person lets manifests do with credentials.
@@ -52,6 +73,8 @@ class Permission:
         pointers: What a manifest may write under ``credentials``, beside a vendor's own variables.
         engines: What a manifest may write under ``engine`` of what a shell or a batch system would
             run, and of schedulers' addresses, word for word.
+        notify: Commands and addresses that a manifest may have told of its run, word for word.
+        accounts: Provider -> where the credential is of its backends that name none.
         is_trusted: This manifest may send them wherever it says.
         file: The configuration, for messages.
     """
@@ -59,11 +82,37 @@ class Permission:
     hosts: frozenset[str] = frozenset()
     pointers: frozenset[str] = frozenset()
     engines: frozenset[str] = frozenset()
+    notify: frozenset[str] = frozenset()
+    accounts: Mapping[str, str] = field(default_factory=dict)
     is_trusted: bool = False
     file: Path = Path("~/.config/qbatch/config.toml")
 
     def with_host(self, host: str) -> Permission:
         return replace(self, hosts=self.hosts | {host})
+
+    def check_doors(self, key: Literal["engines", "notify"], doors: Iterable[Door]) -> None:
+        """See that the person agrees to all that a manifest would have done.
+
+        Args:
+            key: Of ``[manifests]``: where the person lists what is allowed.
+            doors: What would be done.
+
+        Raises:
+            NotAllowed: There are words that need the person's; all of them are told.
+        """
+        listed = self.engines if key == "engines" else self.notify
+        closed = [] if self.is_trusted else [door for door in doors if door.words not in listed]
+        if not closed:
+            return
+        told = ", ".join(f"{door.where}: {door.words!r} {door.what}" for door in closed)
+        wanted = dict.fromkeys(door.words for door in closed)
+        words = ", ".join(json.dumps(text, ensure_ascii=False) for text in wanted)
+        # what is listed already may be an address that is a secret: it is not repeated
+        write = f"add {words} to {key}" if listed else f"write {key} = [{words}]"
+        raise NotAllowed(
+            f"{told}, and a manifest may be a stranger's: nothing was done. If you want that, say "
+            f"--trust, or {write} under [manifests] in {self.file}"
+        ).about(_PAGES[key])
 
 
 def read_permission(environ: Mapping[str, str], *, is_trusted: bool = False) -> Permission:
@@ -80,33 +129,26 @@ def read_permission(environ: Mapping[str, str], *, is_trusted: bool = False) -> 
     allowed = own.manifests
     return Permission(
         frozenset(allowed.hosts),
-        frozenset(map(_normal, allowed.credentials)),
+        frozenset(normal_pointer(each, path.parent) for each in allowed.credentials),
         frozenset(allowed.engines),
+        frozenset(normal_pointer(each, path.parent) for each in allowed.notify),
+        {name: normal_pointer(each, path.parent) for name, each in own.accounts.items()},
         is_trusted,
         path,
     )
 
 
-def _normal(pointer: str) -> str:
-    """Write a pointer so that two to the same thing are equal."""
+def normal_pointer(pointer: str, folder: Path = Path()) -> str:
+    """Write a pointer so that two to the same thing are equal.
+
+    Args:
+        pointer: Or other words, which stay as they are.
+        folder: That of the file it is written in, from which a path goes.
+    """
     kind, _, where = pointer.partition(":")
     if kind == "file":
-        return f"file:{Path(where).expanduser().resolve()}"
+        return f"file:{(folder / Path(where).expanduser()).resolve()}"
     return pointer
-
-
-def is_loopback(host: str) -> bool:
-    """Tell whether a host is written as this machine.
-
-    >>> [is_loopback(host) for host in ("localhost", "127.0.0.2", "::1", "localhost.example")]
-    [True, True, True, False]
-    """
-    if host == "localhost":
-        return True
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def is_plain(url: httpx.URL) -> bool:
@@ -142,7 +184,7 @@ class CredentialRule:
         Raises:
             NotAllowed: It may not.
         """
-        if pointer is None or _normal(pointer) in self.permission.pointers:
+        if pointer is None or normal_pointer(pointer) in self.permission.pointers:
             return
         kind, _, name = pointer.partition(":")
         own = self.vendor.variables
@@ -154,6 +196,19 @@ class CredentialRule:
             f"it is meant for manifests, write credentials = [{pointer!r}] under [manifests] in "
             f"{self.permission.file}"
         )
+
+    def pointer_of(self, backend: Backend) -> str | None:
+        """Return where a backend's credential is: as the manifest says, or as the person does.
+
+        None: a variable of the vendor's holds it, or nobody says where it is.
+
+        Raises:
+            NotAllowed: The manifest may not point there.
+        """
+        self.check_pointer(backend.credentials)
+        if backend.credentials or any(self.environ.get(each) for each in self.vendor.variables):
+            return backend.credentials
+        return self.permission.accounts.get(backend.provider)
 
     def admit(self, url: str) -> None:
         """Let the credential go where the manifest says, if the person does.
@@ -209,7 +264,7 @@ class CredentialRule:
         if is_plain(url):
             raise Elsewhere(
                 f"{self.provider}: a signed address at {url.host} would be asked over plain http, "
-                "where others can read it: nothing was sent"
+                "where others can read it; tell the cloud; nothing was sent"
             )
 
     def _told(self) -> set[str]:

@@ -12,7 +12,7 @@ from urllib.parse import unquote
 
 import httpx
 
-from qbatch.providers.kit.permission import is_loopback
+from qbatch.notation import is_loopback
 
 
 @dataclass(frozen=True, slots=True)

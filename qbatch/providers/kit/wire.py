@@ -64,6 +64,17 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 #: The longest wait a cloud may impose on us by Retry-After, seconds.
 MOST_RETRY_AFTER_S = 86_400.0
 
+#: Of every request, unless it says otherwise.
+_HEADERS = {
+    "accept": "*/*",
+    "accept-encoding": "gzip",
+    "connection": "keep-alive",
+    "user-agent": "qbatch",
+}
+
+#: Of each step of an exchange, seconds.
+_TIMEOUTS = httpx.Timeout(30.0, connect=10.0).as_dict()
+
 #: Header by which an emulator says that it is one.
 EMULATED = "x-emulated-by"
 
@@ -247,13 +258,6 @@ class Wire:
         self.max_bytes = max_bytes
         self._struck: dict[bytes, None] = {}
         self._transport = transport or FlatTransport(connections)
-        #: It only writes requests: what it sends it logs, signatures and all.
-        self._client = httpx.AsyncClient(
-            transport=self._transport,
-            timeout=httpx.Timeout(30.0, connect=10.0),
-            headers={"user-agent": "qbatch", "accept-encoding": "gzip"},
-            trust_env=False,
-        )
 
     async def __aenter__(self) -> Self:
         return self
@@ -262,7 +266,7 @@ class Wire:
         await self.aclose()
 
     async def aclose(self) -> None:
-        await self._client.aclose()
+        await self._transport.aclose()
 
     def now(self) -> float:
         """The service's calendar, as far as its answers tell it; UTC, seconds since 1970.
@@ -390,8 +394,16 @@ class Wire:
         """Make a request, and how it is called in messages."""
         try:
             asked = said(f"{method} {urlsplit(url).path or '/'}", 300)
-            request = self._client.build_request(
-                method, url, params=params, json=json, data=form, content=content, headers=headers
+            # Not by an httpx client: what that sends it logs, signatures and all.
+            request = httpx.Request(
+                method,
+                url,
+                params=params,
+                headers=_HEADERS | {name.lower(): told for name, told in (headers or {}).items()},
+                json=json,
+                data=form,
+                content=content,
+                extensions={"timeout": _TIMEOUTS},
             )
             there = request.url
             if (

@@ -94,6 +94,7 @@ class Place:
         is_elsewhere: On other machines than this.
         is_asked: The engine has to be asked what it takes, before anything is sent.
         remark: As in `Target`.
+        engine_name: Of a package's: its name, package and version; "" for qbatch's own.
     """
 
     engine: Callable[[], Engine]
@@ -103,6 +104,7 @@ class Place:
     is_elsewhere: bool = False
     is_asked: bool = False
     remark: str = ""
+    engine_name: str = ""
 
 
 class LocalDriver:
@@ -153,7 +155,10 @@ class LocalDriver:
             check_installed(self.name, self._settings)
         if self.is_asked:
             await self._begin()
-        return target_of(self._settings, self._capacity, remark=self._place.remark)
+        target = target_of(self._settings, self._capacity, remark=self._place.remark)
+        if not self._place.engine_name:
+            return target
+        return replace(target, facts={**target.facts, "engine": self._place.engine_name})
 
     async def list_targets(self) -> Sequence[Target]:
         """List the simulation methods, with the qubits that this machine's memory holds."""

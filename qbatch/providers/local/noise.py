@@ -228,7 +228,10 @@ def read_calibration(file: str, folder: Path) -> Calibration:
         raise ValueError(f"calibration file {file!r} {outside(folder)}")
     try:
         if path.stat().st_size > MAX_CALIBRATION_BYTES:
-            raise ValueError(f"calibration file {file!r} is larger than 16 MiB")
+            raise ValueError(
+                f"calibration file {file!r} is larger than 16 MiB; "
+                "name the JSON file of one calibration"
+            )
         return Calibration.model_validate_json(path.read_bytes())
     except OSError as error:
         raise ValueError(f"cannot read calibration file {file!r}: {error.strerror}") from error

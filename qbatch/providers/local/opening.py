@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from qbatch.providers.local.driver import LocalDriver, Place
 from qbatch.providers.local.engines.inline import Inline
 from qbatch.providers.local.engines.options import EngineOptions, Processes, Slurm, memory_bytes
-from qbatch.providers.local.engines.permission import check_permitted
+from qbatch.providers.local.engines.permission import doors_of
 from qbatch.providers.local.engines.slurm.allocation import cpus_of, is_in_allocation
 from qbatch.providers.local.method import machine_bytes, num_cores
 from qbatch.providers.local.settings import read_settings
@@ -39,7 +39,7 @@ def open_simulator(backend: Backend, name: str, surroundings: Surroundings) -> D
         here = Place(Inline, here.capacity, here.memory, here.memory_source)
         return LocalDriver(name, settings, here, backend.timeout_s)
     forsake = partial(_forsake, surroundings)
-    check_permitted(name, engine, surroundings.permission)
+    surroundings.permission.check_doors("engines", doors_of(name, engine))
     if engine.slurm is not None:
         if is_in_allocation(surroundings.environ) and not surroundings.only_sees:
             place = _allocated(surroundings.environ, engine.slurm)
@@ -49,6 +49,12 @@ def open_simulator(backend: Backend, name: str, surroundings: Surroundings) -> D
         return SlurmDriver(name, settings, engine.slurm, surroundings)
     if engine.dask is not None:
         here = Place(partial(_dask, engine.dask), 1, None, is_elsewhere=True, is_asked=True)
+    if engine.installed is not None:
+        from qbatch.providers.local.engines.offered import open_offered
+        from qbatch.providers.local.engines.offers import told_of
+
+        opening = partial(open_offered, engine.installed, engine.arguments or {})
+        here = Place(opening, 1, None, is_elsewhere=True, engine_name=told_of(engine.installed))
     return LocalDriver(name, settings, here, backend.timeout_s, forsake)
 
 

@@ -102,7 +102,10 @@ def _evolved(
         matrix = matrix_of(operation)
         if matrix is None:
             if operation.definition is None:
-                raise Refused(f"local: gate {operation.name} has neither matrix nor definition")
+                raise Refused(
+                    f"local: gate {operation.name} has neither matrix nor definition; "
+                    "use a gate that is defined"
+                )
             state = _evolved(state, operation.definition, on, columns, seen)
             if columns is None:
                 import numpy as np
@@ -130,7 +133,7 @@ def _channelled(
     state: Complex, channel: Any, on: list[int], columns: int | None, seen: dict[object, Complex]
 ) -> Complex:
     if columns is None:
-        raise Refused("local: a state vector passes no channel")
+        raise Refused("local: a state vector passes no channel; choose another method")
     key = identity(channel)
     if key not in seen:
         seen[key] = superoperator(channel).data

@@ -95,6 +95,11 @@ def _engine_problems(backend: Backend) -> Iterator[tuple[Loc, str]]:
     if wrong:
         return
     engine = EngineOptions.model_validate(data)
+    if engine.installed is not None:
+        from qbatch.providers.local.engines.offers import problems_with
+
+        for loc, told in problems_with(engine.installed, engine.arguments or {}):
+            yield ("engine", *loc), told
     for limit, key in (("workers", "workers"), ("memory_gb", "memory")):
         if getattr(backend.limits, limit) is None:
             continue

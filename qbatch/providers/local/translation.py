@@ -149,7 +149,10 @@ def _expand(dag: DAGCircuit, stays: Callable[[Any], bool]) -> DAGCircuit:
         elif not stays(node.op):
             definition = node.op.definition
             if definition is None:
-                raise Refused(f"local: gate {node.op.name} has no definition to simulate")
+                raise Refused(
+                    f"local: gate {node.op.name} has no definition to simulate; "
+                    "use a gate that is defined"
+                )
             dag.substitute_node_with_dag(node, _expand(circuit_to_dag(definition), stays))
     return dag
 

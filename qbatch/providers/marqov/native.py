@@ -192,7 +192,10 @@ def write_body(
     elif script_sha256 is not None:
         body["source_sha256"] = script_sha256
     if len(call.encode()) > MOST_BYTES:
-        raise Refused(f"marqov: {order.name}: a native input ends at {MOST_BYTES} bytes")
+        raise Refused(
+            f"marqov: {order.name}: a native input ends at {MOST_BYTES} bytes; "
+            "make the circuit shorter"
+        )
     return json.dumps(body, separators=(",", ":"))
 
 

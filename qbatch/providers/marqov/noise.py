@@ -10,8 +10,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
-from math import isfinite
 from typing import Any
+
+from qbatch.notation import is_finite
 
 #: Channel -> its parameters, each from 0 to 1.
 CHANNELS: Mapping[str, Sequence[str]] = {
@@ -62,10 +63,12 @@ def _check_times(times: Mapping[str, Any]) -> None:
     if missing:
         raise ValueError(f"{missing[0]} is missing; t1, t2 and gate_time belong together")
     for key, value in times.items():
-        if not _is_number(value) or not value > 0:
+        if not is_finite(value) or not value > 0:
             raise ValueError(f"{key}: {value!r} is no time; write seconds, more than 0")
     if times["t2"] > 2 * times["t1"]:
-        raise ValueError(f"t2: {times['t2']!r} is more than twice t1, which cannot be")
+        raise ValueError(
+            f"t2: {times['t2']!r} is more than twice t1, which cannot be; write 2·t1 or less"
+        )
 
 
 def _check_channel(channel: Any, where: str) -> None:
@@ -80,13 +83,9 @@ def _check_channel(channel: Any, where: str) -> None:
             raise ValueError(f"{where}: {channel['channel']} has no {key!r}; {_BEYOND}")
     for key in known:
         value: Any = channel.get(key)
-        if not _is_number(value) or not 0 <= value <= 1:
-            raise ValueError(f"{where}: {key}: {value!r} is no number from 0 to 1")
+        if not is_finite(value) or not 0 <= value <= 1:
+            raise ValueError(f"{where}: {key}: {value!r} is no number from 0 to 1; write one")
     qubits = channel.get("qubits", [0])
     is_list = isinstance(qubits, Sequence) and not isinstance(qubits, str) and len(qubits) > 0
     if not is_list or not all(type(one) is int and one >= 0 for one in qubits):
-        raise ValueError(f"{where}: qubits: {qubits!r} is no list of qubits' numbers")
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value)
+        raise ValueError(f"{where}: qubits: {qubits!r} is no list of qubits' numbers; write [0, 1]")

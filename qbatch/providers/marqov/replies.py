@@ -196,6 +196,7 @@ def read_target(backend: Mapping[str, Any]) -> Target:
         price=read_price(backend),
         online=backend.get("isAvailable") is not False
         and backend.get("status") in (None, "online"),
+        queue_s=amount(backend.get("queueTimeSeconds")),
         tier=_tier(backend),
         facts=dict(backend),
     )

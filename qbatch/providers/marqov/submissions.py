@@ -74,7 +74,7 @@ class Submissions:
         if memo["is_free"] and (usd := memo.get("usd")):
             raise Refused(
                 f"marqov: {order.name}: {self._service.wanted} is free by the catalogue, but the "
-                f"analysis asks {usd:g} usd; nothing was sent"
+                f"analysis asks {usd:g} usd; ask the cloud; nothing was sent"
             )
         memo["body"] = self._body(batch, memo)
         return _ready(order, memo)
@@ -115,7 +115,10 @@ class Submissions:
         digest = sha256(source.encode()).hexdigest()
         saved = await self._saved(script_id, order)
         if source and saved.get("source_sha256") not in (None, digest):
-            raise Refused(f"marqov: {order.name}: the script was saved with other content")
+            raise Refused(
+                f"marqov: {order.name}: the script was saved with other content; "
+                "`qbatch retry` sends it again"
+            )
         asked = {
             "backend": self._service.wanted,
             "shots": order.shots,
@@ -126,7 +129,9 @@ class Submissions:
         reply = await self._post(batch, "analyse", f"scripts/{script_id}/analyse", asked)
         answer = reply.object()
         if answer.get("can_run") is False:
-            raise Refused(f"marqov: {order.name}: cannot run: {read_checks(answer)}")
+            raise Refused(
+                f"marqov: {order.name}: cannot run: {read_checks(answer)}; mend what that names"
+            )
         told = record(answer.get("cost")).get("total_usd")
         usd = amount(told)
         if usd is None and (told is not None or read_price(await self._service.entry()).quoted):
@@ -149,7 +154,10 @@ class Submissions:
             body["inline_code"] = options.inline_code or self._source(batch)
             body["framework"] = options.framework
             if len(body["inline_code"]) > MOST_INLINE:
-                raise Refused(f"marqov: {order.name}: inline code ends at {MOST_INLINE} characters")
+                raise Refused(
+                    f"marqov: {order.name}: inline code ends at {MOST_INLINE} characters; "
+                    "make it shorter"
+                )
         body["warn_check_ids"] = list(options.accept_warnings)
         if options.execution_mode is not None:
             body["execution_mode"] = MODES[options.execution_mode]

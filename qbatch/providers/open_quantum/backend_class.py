@@ -13,7 +13,7 @@ from qbatch.manifest.models import Transpile
 from qbatch.providers import Order, Price, Target
 from qbatch.providers.kit.asking import ask_all
 from qbatch.providers.kit.targets import takes_no_jobs
-from qbatch.providers.kit.untrusted import record, whole, word
+from qbatch.providers.kit.untrusted import amount, record, whole, word
 from qbatch.providers.open_quantum.platform import Platform
 from qbatch.providers.open_quantum.replies import closed, code_of, find_basis
 
@@ -106,7 +106,7 @@ class BackendClass:
 def _target(row: Mapping[str, Any], detail: Mapping[str, Any]) -> Target:
     constraints = record(detail.get("constraint_data"))
     limits = record(constraints.get("limits"))
-    status = row.get("status")
+    status, waiting = row.get("status"), amount(row.get("queue_depth"))
     return Target(
         name=code_of(row),
         num_qubits=whole(limits.get("max_qubits_per_job")) or whole(constraints.get("n_qubits")),
@@ -118,7 +118,7 @@ def _target(row: Mapping[str, Any], detail: Mapping[str, Any]) -> Target:
         price=Price(unit="credits", quoted=True, source="quoted by the platform for each job"),
         online=not closed(row),
         state=closed(row).lower(),
-        queue_depth=whole(row.get("queue_depth")) or 0,
+        queue_depth=None if waiting is None else int(waiting),
         facts={
             "name": word(row.get("name")),
             "constraints": constraints,

@@ -123,7 +123,7 @@ class Platform:
                 told = (f"{word(row.get('name'))} ({word(row.get('id'))})" for row in rows)
                 names = ", ".join(list(told)[:MOST_NAMES])
                 raise Unfit(
-                    f"open-quantum: whose credits are spent? write options: {{organization: …}}, "
+                    f"open-quantum: whose credits are spent; write options: {{organization: …}}, "
                     f"one of: {names or 'none, the account belongs to no organization'}"
                 )
             self.organization = id_of(fitting[0])

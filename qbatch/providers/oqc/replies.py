@@ -115,8 +115,10 @@ def read_window(reply: Reply) -> str | None:
 
 
 def read_price(qpu: Mapping[str, Any]) -> Price:
-    """Read the price; one that cannot be understood is no price of 0."""
-    told = {key: qpu.get(key) or 0 for key in ("price_per_shot", "price_per_task")}
+    """Read the price; one that is missing, or cannot be understood, is no price of 0."""
+    told = {key: qpu.get(key) for key in ("price_per_shot", "price_per_task")}
+    if missing := [key for key, value in told.items() if value in (None, "")]:
+        return Price.untold("usd", f"GET /admin/qpu tells no {' and no '.join(missing)}")
     prices = {key: number(value) for key, value in told.items()}
     for key, price in prices.items():
         if price is None or price < 0:

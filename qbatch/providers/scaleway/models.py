@@ -44,7 +44,7 @@ class Models:
         """See that a model of the person's own is there."""
         if model_id not in self._uploaded:
             if await self._service.record(f"models/{model_id}") is None:
-                raise Refused(f"scaleway: there is no model {model_id}: see options.model_id")
+                raise Refused(f"scaleway: there is no model {model_id}; see options.model_id")
             self._uploaded[model_id] = model_id
         return model_id
 

@@ -97,8 +97,12 @@ def id_of(row: Mapping[str, Any]) -> str:
     return needed_id(row, "scaleway")
 
 
-def read_money(value: Any) -> tuple[float, str]:
-    """Read an amount and its currency, in lower case; (0, "") for none.
+#: Of a simulator whose sessions are paid by time, circuits and shots may have no price.
+NONE = (0.0, "")
+
+
+def read_money(value: Any) -> tuple[float, str] | None:
+    """Read an amount and its currency, in lower case; None where none is told.
 
     Raises:
         Misspoke: It is neither: what cannot be understood is no price of 0.
@@ -106,8 +110,8 @@ def read_money(value: Any) -> tuple[float, str]:
     >>> read_money({"currency_code": "EUR", "units": 1, "nanos": 250000000})
     (1.25, 'eur')
     """
-    if value is None:
-        return 0.0, ""
+    if value in (None, {}):
+        return None
     units, nanos = (number(record(value).get(key) or 0) for key in ("units", "nanos"))
     currency = record(value).get("currency_code") or ""
     if units is None or nanos is None or not isinstance(currency, str):
@@ -119,9 +123,12 @@ def read_money(value: Any) -> tuple[float, str]:
 
 
 def is_hourly(platform: Mapping[str, Any]) -> bool:
-    """Whether the time of a session is paid for, rather than its circuits and shots."""
-    per_hour = read_money(platform.get("price_per_hour"))[0]
-    return platform.get("type") != "qpu" and per_hour > 0
+    """Whether the time of a session is paid for, rather than its circuits and shots.
+
+    A simulator whose price is not told may cost something: its sessions are kept short.
+    """
+    money = read_money(platform.get("price_per_hour"))
+    return platform.get("type") != "qpu" and (money is None or money[0] > 0)
 
 
 def read_price(platform: Mapping[str, Any], longest_s: float, booked_s: float = 0.0) -> Price:
@@ -132,7 +139,10 @@ def read_price(platform: Mapping[str, Any], longest_s: float, booked_s: float = 
         longest_s: The longest that a session of ours is kept, seconds.
         booked_s: Length of the slot that is booked, seconds; 0: none is.
     """
-    per_hour, unit = read_money(platform.get("price_per_hour"))
+    hourly = read_money(platform.get("price_per_hour"))
+    if hourly is None and (booked_s or platform.get("type") != "qpu"):
+        return Price.untold("eur", "GET /platforms tells no price_per_hour")
+    per_hour, unit = hourly or (0.0, "")
     if is_hourly(platform) or (booked_s and per_hour):
         seconds = booked_s or longest_s
         return Price(
@@ -141,8 +151,11 @@ def read_price(platform: Mapping[str, Any], longest_s: float, booked_s: float = 
             source=f"{per_hour:g} {unit} an hour, for sessions of {seconds / 60:g} min at most",
             certainty="exact" if booked_s else "at most",
         )
-    per_circuit, unit_of_circuit = read_money(platform.get("price_per_circuit"))
-    per_shot, unit_of_shot = read_money(platform.get("price_per_shot"))
+    circuit, shot = (read_money(platform.get(f"price_per_{what}")) for what in ("circuit", "shot"))
+    if platform.get("type") == "qpu" and (circuit is None or shot is None):
+        missing = "price_per_circuit" if circuit is None else "price_per_shot"
+        return Price.untold("eur", f"GET /platforms tells no {missing}")
+    (per_circuit, unit_of_circuit), (per_shot, unit_of_shot) = circuit or NONE, shot or NONE
     if not (per_circuit or per_shot):
         return Price(source="GET /platforms")
     unit = unit_of_circuit or unit_of_shot or "eur"
@@ -175,7 +188,7 @@ def session_cost(
 
     Args:
         session: The record.
-        platform: The record, with its price per hour.
+        platform: The record, with a price per hour.
         now_s: UTC, seconds since 1970; for a session whose end is not told.
     """
     if session.get("status") not in ENDED:
@@ -184,5 +197,5 @@ def session_cost(
     if began_s is None:  # it never ran
         return 0.0
     ended_s = read_instant(session.get("terminated_at")) or now_s
-    per_hour = read_money(platform.get("price_per_hour"))[0]
+    per_hour, _ = read_money(platform.get("price_per_hour")) or NONE
     return per_hour * max(0.0, ended_s - began_s) / 3600

@@ -11,7 +11,14 @@ from qbatch.providers.kit.untrusted import said
 from qbatch.providers.scaleway.moments import read_duration, read_instant, write_duration
 from qbatch.providers.scaleway.options import Options
 from qbatch.providers.scaleway.platform import Platform
-from qbatch.providers.scaleway.replies import ENDED, expect, id_of, is_hourly, session_cost
+from qbatch.providers.scaleway.replies import (
+    ENDED,
+    expect,
+    id_of,
+    is_hourly,
+    read_money,
+    session_cost,
+)
 from qbatch.providers.scaleway.service import Service
 
 #: A session that is paid by its time is opened for so long, and prolonged while it is needed.
@@ -93,7 +100,8 @@ class Sessions:
             known.append(session_id)
         if session.get("platform_id") not in (None, asked["platform_id"]):
             raise Refused(
-                f"scaleway: session {session_id} under our key {key} is on another platform"
+                f"scaleway: session {session_id} under our key {key} is on another platform; "
+                "stop it there, and run again"
             )
         if session.get("status") in ("stopping", *ENDED):
             raise Unavailable(f"scaleway: session {session_id} is ending", unsent=True)
@@ -107,7 +115,10 @@ class Sessions:
         """
         session = await self._service.record(f"sessions/{session_id}") or {}
         if session.get("platform_id") not in (None, platform_id):
-            raise Refused(f"scaleway: session {session_id} is on another platform than was planned")
+            raise Refused(
+                f"scaleway: session {session_id} is on another platform than was planned; "
+                "name another as session_id"
+            )
         if not session or session.get("status") in ("stopping", *ENDED):
             told = f"is {said(session.get('status'))}" if session else "is not there"
             raise Refused(f"scaleway: session {session_id} {told}; name another as session_id")
@@ -173,13 +184,15 @@ class Sessions:
             await self.terminate(session_id)
 
     async def bill(self, key: str, sessions: Sequence[Mapping[str, Any]]) -> float | None:
-        """Say what ended sessions cost; None where their time is not paid for.
+        """Say what ended sessions cost; None where their time is not paid for, or has no price.
 
         Raises:
             Unavailable: One is still ending: then its time is known.
         """
         platform = await self._platform.known()
         if not is_hourly(platform) or self._options.booking is not None:
+            return None
+        if read_money(platform.get("price_per_hour")) is None:
             return None
         costs = [session_cost(one, platform, self._service.wire.now()) for one in sessions]
         if None in costs:

@@ -113,6 +113,24 @@ const figured = (drawing, rows) => {
   });
 };
 
+// Instants are written in UTC: each is shown in the zone of the reader, and says UTC to a pointer.
+const zoned = (element) => {
+  const at = new Date(element.dateTime ?? element.dataset.utc);
+  const written = element.textContent;
+  if (Number.isNaN(at.getTime())) return;
+  const two = { month: "2-digit", day: "2-digit", hour: "2-digit", minute: "2-digit", second: "2-digit" };
+  const format = { year: "numeric", ...two, hourCycle: "h23", timeZoneName: "short" };
+  const parts = new Intl.DateTimeFormat("en-GB", format).formatToParts(at);
+  const { year, month, day, hour, minute, second, timeZoneName } = Object.fromEntries(
+    parts.map((part) => [part.type, part.value]),
+  );
+  const between = written.includes(" at ") ? " at " : " ";
+  const time = /:\d\d:/.test(written) ? `${hour}:${minute}:${second}` : `${hour}:${minute}`;
+  element.textContent = `${year}-${month}-${day}${between}${time} ${timeZoneName}`;
+  if (element.dateTime) element.title = written;
+};
+
+document.querySelectorAll("time[datetime], [data-utc]").forEach(zoned);
 document.querySelectorAll("table.sortable").forEach(sortable);
 const unfilter = Array.from(document.querySelectorAll(".tall table.sortable"), filtered);
 const rows = new Map();

@@ -6,7 +6,16 @@ outcome of a point's shots has another worth, and the mended number is the mean 
 (`mending`). It need not lie where a probability can: see `mending`.
 """
 
-from qbatch.result.readout.analysis import ENDING, Mended, mend_settings
+from qbatch.result.readout.analysis import ENDING, Mended, mend_settings, moves_of_mended
 from qbatch.result.readout.methods import MOST_FULL_BITS, calibrations_of
+from qbatch.result.readout.told import Moves
 
-__all__ = ["ENDING", "MOST_FULL_BITS", "Mended", "calibrations_of", "mend_settings"]
+__all__ = [
+    "ENDING",
+    "MOST_FULL_BITS",
+    "Mended",
+    "Moves",
+    "calibrations_of",
+    "mend_settings",
+    "moves_of_mended",
+]

@@ -16,7 +16,7 @@ from qbatch.result.grouping import Basis, split
 from qbatch.result.pauli import parse_pauli
 from qbatch.result.readout.mending import mend
 from qbatch.result.readout.methods import readout_of
-from qbatch.result.readout.told import UntoldError
+from qbatch.result.readout.told import Moves, UntoldError
 from qbatch.result.readout.worth import OfObservable, OfPattern, Worth
 
 #: What the name of a mended number has behind that of the number.
@@ -66,6 +66,35 @@ def mend_settings(
         except UntoldError as error:
             found.untold[f"{name}{ENDING}"] = str(error)
     return found
+
+
+def moves_of_mended(
+    counts: Mapping[str, Counts],
+    bases: Sequence[str],
+    calibrations: Mapping[str, Counts],
+    method: str,
+    analysis: AnalysisLike,
+) -> Moves | None:
+    """Tell how the one number of `analysis` moves with what is known of the readout.
+
+    Args:
+        counts: As of `mend_settings`.
+        bases: As there.
+        calibrations: As there.
+        method: As there.
+        analysis: Of one number alone.
+
+    Returns:
+        None where there is no mended number.
+    """
+    for _, measured in _parts(counts, bases, analysis):
+        try:
+            readout = readout_of(method, calibrations)
+            told = [readout.mended(worth, each) for worth, each in measured]
+        except UntoldError:
+            return None
+        return Moves.of(readout, [(1.0, each) for each in told])
+    return None
 
 
 def _parts(

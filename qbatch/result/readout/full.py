@@ -64,7 +64,7 @@ class Full:
         }
         if len(by_place) < size:
             told = f"{len(by_place)} of {size} circuits are measured"
-            raise UntoldError(f"the readout is not calibrated yet: {told}")
+            raise UntoldError(f"the readout is not calibrated yet: {told}; it is once all have run")
         columns = [by_place[place] for place in range(size)]
         matrix = np.zeros((size, size))
         for place, counts in enumerate(columns):
@@ -95,7 +95,12 @@ class Full:
         bounds = (float(mended.min()), float(mended.max()))
         two = len(self.bits) == 1
         sample = sample_of(mended[places], counts, bounds, is_two_valued=two)
-        return Told(sample, -np.outer(true, mended))
+
+        def along() -> Floats:
+            away = shares * (mended - shares @ mended) / counts.shots
+            return -np.outer(np.linalg.solve(self.matrix, away), mended)
+
+        return Told(sample, -np.outer(true, mended), along)
 
     def samples(self, slopes: Floats) -> list[Sample]:
         """See `Readout`."""
@@ -108,6 +113,13 @@ class Full:
                 values = slope[_places(counts, self.bits)] - mean
                 found.append(sample_of(values, counts, bounds, is_two_valued=len(slope) == 2))
         return found
+
+    def worth(self, slopes: Floats, prepared: str, counts: Counts) -> Floats:
+        """See `Readout`."""
+        letters = prepared[::-1]
+        place = sum(1 << at for at, bit in enumerate(self.bits) if letters[bit] == "1")
+        found: Floats = slopes[place][_places(counts, self.bits)]
+        return found - float(slopes[place] @ self.matrix[:, place])
 
     def _outcome(self, place: int) -> int:
         return sum(1 << bit for at, bit in enumerate(self.bits) if place >> at & 1)

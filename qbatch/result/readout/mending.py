@@ -36,7 +36,7 @@ def mend(parts: Sequence[tuple[Worth, Counts]], readout: Readout, level: float =
         ValueError: There are no shots.
     """
     if any(counts.shots < 1 for _, counts in parts):
-        raise ValueError("no shots, no estimate")
+        raise ValueError("no shots, no estimate; give counts of one or more")
     told = [readout.mended(worth, counts) for worth, counts in parts]
     known = math.fsum(each.sample.mean for each in told if _is_known(each.sample.bounds))
     samples = [each.sample for each in told if not _is_known(each.sample.bounds)]

@@ -61,17 +61,28 @@ class Subspace:
             true = np.linalg.solve(matrix, counts.counts / counts.shots)
         except np.linalg.LinAlgError as error:
             raise UntoldError(
-                "the equations of mthree cannot be solved for these counts"
+                "the equations of mthree cannot be solved for these counts; "
+                "use another readout method"
             ) from error
         least, most = float(mended.min()), float(mended.max())
         wanted = worth.of(counts)
         bounds = (min(least, float(wanted.min())), max(most, float(wanted.max())))
         sample = sample_of(mended, counts, bounds)
-        return Told(sample, self._slopes(counts, joint, mended, true))
+
+        def along() -> Floats:
+            shares = counts.counts / counts.shots
+            away = np.linalg.solve(matrix, shares * (mended - shares @ mended) / counts.shots)
+            return self._slopes(counts, joint, mended, away)
+
+        return Told(sample, self._slopes(counts, joint, mended, true), along)
 
     def samples(self, slopes: Floats) -> list[Sample]:
         """See `Readout`."""
         return self.flips.samples(slopes)
+
+    def worth(self, slopes: Floats, prepared: str, counts: Counts) -> Floats:
+        """See `Readout`."""
+        return self.flips.worth(slopes, prepared, counts)
 
     def _matrix(self, counts: Counts) -> Floats:
         """Probability of reading each outcome where each other was; columns do not add up to 1."""

@@ -62,7 +62,7 @@ class Flips:
         zeros = next((c for text, c in calibrations.items() if not _ones(text)), None)
         ones = next((c for text, c in calibrations.items() if _ones(text) == bits), None)
         if zeros is None or ones is None or not (zeros.shots and ones.shots):
-            raise UntoldError("the readout is not calibrated yet")
+            raise UntoldError("the readout is not calibrated yet; it is once its circuits have run")
         rates = [
             [float(counts.counts @ (counts.bit(bit) != value)) / counts.shots for bit in bits]
             for value, counts in enumerate((zeros, ones))
@@ -85,7 +85,8 @@ class Flips:
             if 1 - sum(lost) < TELLING * error:
                 raise UntoldError(
                     f"the readout of bit {bit} tells too little: a prepared 0 is read as 1 in "
-                    f"{lost[0]:.1%}, a prepared 1 as 0 in {lost[1]:.1%} of the calibration's shots"
+                    f"{lost[0]:.1%}, a prepared 1 as 0 in {lost[1]:.1%} of the calibration's "
+                    "shots; leave it out"
                 )
 
     def samples(self, slopes: Floats) -> list[Sample]:
@@ -99,13 +100,23 @@ class Flips:
         found = []
         for value, counts in enumerate((self.zeros, self.ones)):
             slope, mean = slopes[value], float(slopes[value] @ self.rates[value])
-            worth = np.full(len(counts), -mean)
-            for each, bit in zip(slope, self.bits, strict=True):
-                worth += each * (counts.bit(bit) != value)
+            worth = self._worth(slopes, value, counts)
             bounds = (float(slope.clip(max=0).sum()) - mean, float(slope.clip(min=0).sum()) - mean)
             if bounds[0] < bounds[1]:
                 two = np.count_nonzero(slope) == 1
                 found.append(sample_of(worth, counts, bounds, is_two_valued=bool(two)))
+        return found
+
+    def worth(self, slopes: Floats, prepared: str, counts: Counts) -> Floats:
+        """See `Readout`."""
+        return self._worth(slopes, 1 if _ones(prepared) else 0, counts)
+
+    def _worth(self, slopes: Floats, value: int, counts: Counts) -> Floats:
+        import numpy as np
+
+        found = np.full(len(counts), -float(slopes[value] @ self.rates[value]))
+        for each, bit in zip(slopes[value], self.bits, strict=True):
+            found += each * (counts.bit(bit) != value)
         return found
 
 
@@ -140,13 +151,25 @@ class Tensored:
         shares = counts.counts / counts.shots
         for product in products:
             values += self._add(product, columns, shares, slopes)
+
+        def along() -> Floats:
+            found = np.zeros_like(slopes)
+            away = shares * (values - shares @ values) / counts.shots
+            for product in products:
+                self._add(product, columns, away, found)
+            return found
+
         bounds, is_two_valued = self._reach(products, bits)
         sample = sample_of(values, counts, bounds, is_two_valued=is_two_valued)
-        return Told(sample, slopes)
+        return Told(sample, slopes, along)
 
     def samples(self, slopes: Floats) -> list[Sample]:
         """See `Readout`."""
         return self.flips.samples(slopes)
+
+    def worth(self, slopes: Floats, prepared: str, counts: Counts) -> Floats:
+        """See `Readout`."""
+        return self.flips.worth(slopes, prepared, counts)
 
     def _factors(self, bit: int, pair: tuple[complex, complex]) -> Any:
         """Mended worth of 0 and 1, and its slopes by P(1|0) and P(0|1); shape (3, 2).

@@ -8,6 +8,7 @@ the settings that a number is made of, for these share the calibration.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
@@ -33,10 +34,12 @@ class Told:
     Attributes:
         sample: What its shots are worth, mended.
         slopes: How the mean moves with what is known of the readout; see the method.
+        along: Makes the covariance of slopes and mean, by the setting's shots.
     """
 
     sample: Sample
     slopes: Floats
+    along: Callable[[], Floats]
 
 
 class Readout(Protocol):
@@ -51,6 +54,37 @@ class Readout(Protocol):
 
     def samples(self, slopes: Floats) -> list[Sample]:
         """Return what calibration shots are worth to a number, less their mean."""
+
+    def worth(self, slopes: Floats, prepared: str, counts: Counts) -> Floats:
+        """Return what some shots of a calibration circuit are worth to a number, by outcome.
+
+        Less the mean over all shots of that circuit.
+        """
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Moves:
+    """How a mended number moves with what is known of the readout.
+
+    Attributes:
+        readout: What is known.
+        slopes: How fast, as that has them.
+        turns: How fast slopes grow with the number where its own shots had come out otherwise.
+    """
+
+    readout: Readout
+    slopes: Floats
+    turns: Floats
+
+    @classmethod
+    def of(cls, readout: Readout, parts: Iterable[tuple[float, Told]]) -> Moves:
+        """Add up parts of one number or more, each with its weight."""
+        weighed = [*parts]
+        first = weighed[0][1].slopes
+        slopes = sum((weight * each.slopes for weight, each in weighed), start=0.0 * first)
+        along = sum((weight**2 * each.along() for weight, each in weighed), start=0.0 * first)
+        own = sum(weight**2 * each.sample.squared_error for weight, each in weighed)
+        return cls(readout, slopes, along / own if own else 0.0 * along)
 
 
 def sample_of(

@@ -112,17 +112,18 @@ def _rebuilt(folder: Path, note: Note, *, scratch: Path | None) -> Iterator[tupl
         with closing(open_copy(copy)) as db:
             tables = read_tables(db, is_doubtful=is_doubtful)
             lost = _num_lost_steps(tables, note)
-            rebuild = Rebuild(tables, _backends(tables), lost_steps=lost, now=time.time())
+            rebuild = Rebuild(tables, _backends(tables, folder), lost_steps=lost, now=time.time())
             if not rebuild.refused:
                 _write(db, mended, rebuild, note, version)
                 rebuild.refused += _look_through(mended.parent)
         yield mended, Verdict(rebuild.told, rebuild.refused)
 
 
-def _backends(tables: Tables) -> dict[str, bool]:
+def _backends(tables: Tables, folder: Path) -> dict[str, bool]:
     """Backend of the manifest -> whether it is this machine; nothing where the manifest is lost."""
     try:
-        manifest = manifest_in({key: told_by(fact) for key, fact in tables.meta.rows.items()})
+        facts = {key: told_by(fact) for key, fact in tables.meta.rows.items()}
+        manifest = manifest_in(facts, folder)
     except QbatchError:
         return {}
     backends = {} if manifest is None else manifest.backends

@@ -9,4 +9,4 @@ gate f q { e q; e q; e q; e q; e q; e q; e q; e q; e q; e q; }
 gate g q { f q; f q; f q; f q; f q; f q; f q; f q; f q; f q; f q; }
 qreg q[1];
 g q[0];
-// expect: gate_bomb.qasm:9:62: the circuit has too many operations, loops and gates written out
+// expect: gate_bomb.qasm:9:62: the circuit has too many operations, loops and gates written out; make it shorter

@@ -77,6 +77,7 @@ def test_a_worker_has_the_environment_of_its_run(
     assert list((tmp_path / "own").rglob("*"))  # what it learns of a circuit is kept there
 
 
+@pytest.mark.slow
 def test_what_libraries_read_as_they_are_loaded_has_a_process_of_its_own(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -101,6 +102,7 @@ def test_a_process_that_forks_workers_and_is_killed_is_replaced_and_takes_them_a
     within_a_minute(main)
 
 
+@pytest.mark.slow
 def test_what_was_computed_as_it_was_killed_is_computed_again() -> None:
     short = order(LONG, 7, shots=2_000, theta=0.3)
     long = order(LONG, 7, shots=LONG_SHOTS, theta=0.3)

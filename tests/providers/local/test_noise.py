@@ -8,6 +8,7 @@ import pytest
 from simulating import BELL, FEEDBACK, HEAD, counts, failure, order, parity, probabilities, settings
 
 from qbatch.circuit import build
+from tests.daily import mostly_slow
 
 
 def one_qubit(body: str) -> str:
@@ -26,7 +27,9 @@ def test_counts_of_a_noisy_bell_pair_agree_with_the_formula():
     assert parity(found.to_dict()) == pytest.approx(0.99 * 0.96**2, abs=0.002)
 
 
-@pytest.mark.parametrize("method", ["statevector", "stabilizer", "matrix_product_state", "stim"])
+@pytest.mark.parametrize(
+    "method", mostly_slow(["statevector", "stim", "stabilizer", "matrix_product_state"], daily=2)
+)
 def test_every_method_puts_in_the_same_noise(method):
     if method == "stim":
         pytest.importorskip("stim")

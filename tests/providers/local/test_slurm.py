@@ -567,6 +567,7 @@ def ran(centre: Centre, key: str, **environ: str) -> str:
     return done.stderr
 
 
+@pytest.mark.slow
 def test_a_script_that_is_run_leaves_the_answers(centre):
     driver = centre.driver(memory="1G")
     assert not ran(centre, sent(driver))

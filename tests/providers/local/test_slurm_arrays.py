@@ -137,6 +137,7 @@ def test_what_is_sent_at_the_same_time_is_one_array(centre):
     ]
 
 
+@pytest.mark.slow
 def test_each_task_leaves_the_answers_of_its_own_composite_job(centre):
     driver = centre.driver(setup="export GREETING='hello there'")
     sent(driver)
@@ -221,6 +222,7 @@ def test_a_task_that_ended_meanwhile_needs_no_cancelling(centre):
         trio.run(driver.cancel, BATCHES[1], BATCHES[1].composite.job_ids)
 
 
+@pytest.mark.slow
 def test_what_is_released_and_queued_again_is_cancelled_as_a_task(centre):
     driver = centre.driver()
     sent(driver)

@@ -77,6 +77,7 @@ def test_probabilities_of_long_circuits_are_the_same_bit_for_bit(monkeypatch):
     assert (one, only) == (1, 1)
 
 
+@pytest.mark.slow
 def test_circuits_have_several_threads_below_5000_instructions(monkeypatch):
     assert threads_of(long(3, 4_998), AER, monkeypatch) == 2  # and what is saved
     assert threads_of(long(3, 4_999), AER, monkeypatch) == 1

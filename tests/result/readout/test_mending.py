@@ -21,6 +21,7 @@ from qbatch.result.readout.mending import mend
 from qbatch.result.readout.methods import calibrations_of, readout_of
 from qbatch.result.readout.told import UntoldError
 from qbatch.result.readout.worth import OfObservable, OfPattern, Worth
+from tests.daily import mostly_slow
 
 RATES = ((0.02, 0.05), (0.1, 0.03), (0.01, 0.08))
 PATTERNS = (
@@ -104,7 +105,7 @@ def test_bits_that_err_together_are_mended_by_the_whole_matrix_alone() -> None:
 
 
 @pytest.mark.parametrize("method", ["tensored", "full", "mthree"])
-@pytest.mark.parametrize("text", ["Z0 Z2", "weight(all)<=1", "1 - 0.5 Z0 Z1 + 2 Z2"])
+@pytest.mark.parametrize("text", mostly_slow(["1 - 0.5 Z0 Z1 + 2 Z2", "Z0 Z2", "weight(all)<=1"]))
 def test_the_error_is_that_of_shots_and_calibration_drawn_anew(method: str, text: str) -> None:
     matrix, rng = matrix_of(RATES), np.random.default_rng(7)
     true = np.array([0.3, 0.05, 0.1, 0.05, 0.1, 0.1, 0.1, 0.2])

@@ -64,7 +64,7 @@ class GivenOut:
 
     async def leave(self) -> None:
         """Stop all of it, and leave the engine."""
-        for task in self._tasks:
+        for task in [*self._tasks]:
             self._engine.drop(task)
         self._tasks.clear()
         await self._engine.leave()
@@ -73,6 +73,8 @@ class GivenOut:
         """Make a task of a chunk; `again` says why its first worker gave no answer."""
 
         def finished(outcome: Answer | Broken) -> None:
+            if task not in self._tasks:  # it was dropped, or told of before
+                return
             self._tasks.discard(task)
             if isinstance(outcome, Answer):
                 self._told.computed(chunk, outcome)

@@ -173,6 +173,13 @@ class Slurm(PlainData):
         return ", ".join(parts)
 
 
+#: What an installed engine may be given.
+Argument = bool | int | float | str
+
+#: Keys of which one says which engine it is.
+ENGINES = ("processes", "slurm", "dask", "installed")
+
+
 class EngineOptions(PlainData):
     """Where a local backend computes; counts are the same everywhere.
 
@@ -181,11 +188,18 @@ class EngineOptions(PlainData):
         slurm: A centre's batch system: {slurm: {partition: cpu, time: 2h}}.
         dask: The address of a Dask scheduler that runs already: tcp://scheduler:8786. Needs your
             agreement: --trust, or your own configuration.
+        installed: Name under which a package offers one (entry point `qbatch.engines`).
+        arguments: What the installed engine is given: {installed: fresh, with: {at_once: 2}}. Texts
+            need your agreement, as `dask` does.
     """
 
     processes: Processes | None = None
     slurm: Slurm | None = None
     dask: Annotated[str, AfterValidator(_address)] | None = None
+    installed: Word | None = None
+    arguments: Mapping[str, Argument | tuple[Argument, ...]] | None = Field(
+        default=None, alias="with"
+    )
 
     @model_validator(mode="before")
     @classmethod
@@ -198,8 +212,10 @@ class EngineOptions(PlainData):
 
     @model_validator(mode="after")
     def _check_one(self) -> Self:
-        named = [name for name in type(self).model_fields if getattr(self, name) is not None]
+        named = [name for name in ENGINES if getattr(self, name) is not None]
         if len(named) != 1:
             found = f"has {' and '.join(named)}" if named else "names none"
-            raise wrong(f"{found}; write one of processes, slurm, dask")
+            raise wrong(f"{found}; write one of {', '.join(ENGINES)}")
+        if self.arguments is not None and self.installed is None:
+            raise wrong("'with' is for installed engines; remove it")
         return self

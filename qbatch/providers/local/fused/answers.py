@@ -68,4 +68,7 @@ def _refuse_no_numbers(fused: Fused, evolution: Evolution, row: npt.NDArray[np.f
     if row[0] == row[0]:
         return
     assigned(fused.circuit, fused.parameters, evolution.values)
-    raise Refused("local: a gate's matrix has no finite numbers at this point's values")
+    raise Refused(
+        "local: a gate's matrix has no finite numbers at this point's values; "
+        "leave out where it has none"
+    )

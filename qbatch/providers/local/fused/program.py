@@ -108,5 +108,7 @@ def _operations(
 def _fixed(operation: Any, values: int) -> Any:
     matrix = matrix_of(operation)
     if matrix is None:
-        raise Refused(f"local: gate {operation.name} has no matrix to simulate")
+        raise Refused(
+            f"local: gate {operation.name} has no matrix to simulate; use a gate that is defined"
+        )
     return matrix if values == 2 else transfer(superoperators(matrix[None]))[0]

@@ -221,7 +221,10 @@ class SlurmDriver:
         found = self._results.get(self._files(batch).key, {})
         orders = {order.id: order for order in batch.orders}
         if missing := [job_id for job_id in job_ids if job_id not in found]:
-            raise Refused(f"{self.name}: there is no result of job {missing[0][:12]} any more")
+            raise Refused(
+                f"{self.name}: there is no result of job {missing[0][:12]} any more; "
+                "`qbatch retry` runs its points again"
+            )
         return [fetched(orders[job_id], found[job_id]) for job_id in job_ids]
 
     async def cancel(self, batch: Batch, job_ids: Sequence[str]) -> Sequence[Answer]:
@@ -270,7 +273,9 @@ class SlurmDriver:
 
     def _files(self, batch: Batch) -> Files:
         if self._run_folder is None:
-            raise Refused(f"{self.name}: there is no run folder to put work into")
+            raise Refused(
+                f"{self.name}: there is no run folder to put work into; run with a folder"
+            )
         return files_of(self._run_folder, self._run_id, batch.composite)
 
     async def _computed(self, batch: Batch) -> Sequence[Answer]:
