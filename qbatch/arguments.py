@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
 from functools import wraps
 from numbers import Real
 from os import PathLike
 from typing import ParamSpec, TypeVar
 
+from qbatch.frozen import dataclass
 from qbatch.notation import shortened
 
 P = ParamSpec("P")

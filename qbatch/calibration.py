@@ -22,10 +22,10 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
 
+from qbatch.frozen import dataclass
 from qbatch.notation import is_finite
 
 #: What a column of a machine's calibration begins with: ``target.t1[3]``.

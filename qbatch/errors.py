@@ -34,8 +34,9 @@ The tree answers the caller's question "what can I do about it?":
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Self
+
+from qbatch.frozen import dataclass
 
 
 class QbatchError(Exception):

@@ -7,10 +7,10 @@ What it raises is told as the fit's reason, and takes nothing else of a report w
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from qbatch.curves import Curve, CurveError, Kind, Parameter
+from qbatch.frozen import dataclass
 
 if TYPE_CHECKING:
     import numpy as np

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import field, fields
 from typing import Any
 
 from qbatch.errors import JobStateError
+from qbatch.frozen import dataclass
 from qbatch.purchase import (
     COMPOSITES,
     FINAL,

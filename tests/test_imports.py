@@ -57,6 +57,7 @@ LAYERS = {
     "unit": 0,
     "drafts": 0,
     "fragments": 0,
+    "frozen": 0,
     "docstrings": 0,
     "calibration": 0,
     "configuration": 0,

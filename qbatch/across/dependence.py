@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Hashable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import reduce
 from statistics import NormalDist
 from typing import TYPE_CHECKING
 
 from qbatch.across.quantity import Extreme, FitParameter, GroupNumber, Number, Source
 from qbatch.across.sharing import added, covariance, shares_of_forms
+from qbatch.frozen import dataclass
 
 if TYPE_CHECKING:
     import numpy as np

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
+from qbatch.frozen import dataclass
 from qbatch.result.correlation import columns_of, worst_of
 from qbatch.result.drift import ALARM, DriftTest, find_drift
 

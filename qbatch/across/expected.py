@@ -19,7 +19,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from statistics import NormalDist
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +26,7 @@ from qbatch.across.fitting.repetitions import Distances
 from qbatch.across.fitting.weighing import Weights, own_errors
 from qbatch.across.sharing import added, narrowed, shares_of_forms, stacked
 from qbatch.across.theory import FittedTheory
+from qbatch.frozen import dataclass
 from qbatch.manifest.expected import NO_VALUE
 from qbatch.result import ByForm, Estimate, InCommon, chi_squared_p
 

@@ -9,10 +9,10 @@ group that they belong to has them, once.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from qbatch.arithmetic import names_in
+from qbatch.frozen import dataclass
 from qbatch.plan.geometry.where import is_match, narrowed
 from qbatch.plan.geometry.written import values_by_axis, writers_of
 from qbatch.snapshot.dimensions import zipped

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
 from statistics import NormalDist
 from typing import TYPE_CHECKING, Any
 
 from qbatch.across.quantity import UndecidedError
+from qbatch.frozen import dataclass
 
 if TYPE_CHECKING:
     import numpy as np

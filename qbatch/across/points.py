@@ -9,11 +9,12 @@ would be made of them is undecided, with that reason.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol
 
 from qbatch.bases import is_calibration, is_twirled, told_missing
+from qbatch.frozen import dataclass
 from qbatch.manifest.columns import ACROSS_POINTS, OWN_AXES
 from qbatch.result import (
     Counts,

@@ -9,10 +9,11 @@ from the same shots is not two measurements.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Any
 
 from qbatch.formula import FUNCTIONS
+from qbatch.frozen import dataclass
 
 if TYPE_CHECKING:
     from qbatch.across.fits import Fitted

@@ -13,7 +13,6 @@ A cell whose points are not all measured says which, and never becomes a number 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from qbatch.across.points import Measured, Points
@@ -30,6 +29,7 @@ from qbatch.across.quantity import (
     of_source,
     weighted,
 )
+from qbatch.frozen import dataclass
 from qbatch.manifest.of_points import Call, Constant, Gathered, Name, Node, Operation
 from qbatch.notation import is_number, listed
 from qbatch.plan.geometry.where import Narrowed, is_match, narrowed

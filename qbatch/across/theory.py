@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Any
+
+from qbatch.frozen import dataclass
 
 if TYPE_CHECKING:
     import numpy as np

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from qbatch import snapshot
 from qbatch.api.runs import RUN, folder_of
 from qbatch.arguments import of_type, takes
 from qbatch.fragments import line, table
+from qbatch.frozen import dataclass
 from qbatch.job import JobState
 from qbatch.manifest import Manifest
 from qbatch.notation import amount, whole

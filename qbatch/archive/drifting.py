@@ -6,13 +6,13 @@ import json
 import math
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from qbatch.across.drifting import read_drift
 from qbatch.errors import QbatchError
 from qbatch.exchange.archived.contents import RESULTS
 from qbatch.exchange.archived.points import Finding
+from qbatch.frozen import dataclass
 from qbatch.result import Counts, pool
 from qbatch.result.drift import FEWEST
 from qbatch.snapshot.times import Moment

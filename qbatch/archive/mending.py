@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from qbatch.bases import Setting
+from qbatch.frozen import dataclass
 from qbatch.result import Counts
 from qbatch.snapshot.calibrated import Calibrated, calibrated
 

@@ -11,7 +11,6 @@ import random
 import tempfile
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -21,6 +20,7 @@ from qbatch.errors import QbatchError
 from qbatch.exchange.archived.contents import ENVIRONMENT
 from qbatch.exchange.archived.points import ArchivedPoint, Finding, points_of
 from qbatch.executor import run
+from qbatch.frozen import dataclass
 from qbatch.manifest import parse_manifest
 from qbatch.plan.identity import FILE_KEYS
 from qbatch.providers import is_local

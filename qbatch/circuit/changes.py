@@ -9,7 +9,6 @@ stands next to a change.
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterator, Sequence
-from dataclasses import dataclass
 from difflib import SequenceMatcher
 from functools import lru_cache
 from typing import Literal, NamedTuple
@@ -17,6 +16,7 @@ from typing import Literal, NamedTuple
 from qbatch.circuit.qasm.tokens import Token, tokenize
 from qbatch.circuit.text import Source
 from qbatch.errors import CircuitError, Place
+from qbatch.frozen import dataclass
 from qbatch.notation import shortened, visible
 
 #: Unchanged statements shown before and after what changed.

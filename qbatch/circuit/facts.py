@@ -7,8 +7,9 @@ without a size is a register of one bit.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
+
+from qbatch.frozen import dataclass
 
 #: Raise it whenever the meaning of a fact changes: cached facts of another format are not read.
 FORMAT = 10

@@ -7,12 +7,12 @@ a sum of a few dozen terms over few inputs takes it for ever.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cache
 from itertools import permutations
 from typing import TYPE_CHECKING, Any
 
 from qbatch.errors import CircuitError, Place
+from qbatch.frozen import dataclass
 
 if TYPE_CHECKING:
     from qiskit import QuantumCircuit

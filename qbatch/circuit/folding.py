@@ -15,7 +15,6 @@ stand before it. A gate of the person's own counts as what it comes down to.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Literal
 
 from qbatch.circuit.circuit import Circuit
@@ -31,6 +30,7 @@ from qbatch.circuit.outline import Outline, Statement, joined, outline_of, with_
 from qbatch.circuit.program import Gate, If, Measure, Operation, Reset, While
 from qbatch.circuit.unchangeable import UnchangeableError
 from qbatch.errors import CircuitError, SourceErrors
+from qbatch.frozen import dataclass
 
 Fold = Literal["global", "gates"]
 

@@ -7,7 +7,6 @@ wrote it, and what is put in is read by the same rules as all else.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 
 from qbatch.circuit.circuit import Circuit
@@ -18,6 +17,7 @@ from qbatch.circuit.qasm.symbols import Qubits
 from qbatch.circuit.sources import circuit_of
 from qbatch.circuit.text import Source
 from qbatch.errors import Place
+from qbatch.frozen import dataclass
 
 #: Nothing of a text is replaced.
 _NONE: Mapping[int, int] = {}

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, NamedTuple
 
 from qbatch.circuit.facts import Register
 from qbatch.circuit.qasm.names import Standard
+from qbatch.frozen import dataclass
 
 
 @dataclass(frozen=True, slots=True)

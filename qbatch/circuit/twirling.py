@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import lru_cache
 
 from qbatch.circuit.circuit import Circuit
@@ -38,6 +38,7 @@ from qbatch.circuit.program import (
 )
 from qbatch.circuit.unchangeable import UnchangeableError
 from qbatch.errors import CircuitError, SourceErrors
+from qbatch.frozen import dataclass
 
 #: A Pauli on one qubit: whether X is in it, and whether Z is; both are Y.
 Pauli = tuple[int, int]

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from qbatch.cli.files import named_by_person, write_text
 from qbatch.cli.tables import tell
+from qbatch.frozen import dataclass
 from qbatch.notation import visible
 
 if TYPE_CHECKING:

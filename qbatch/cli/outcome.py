@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from qbatch.cli.exits import Exit
+from qbatch.frozen import dataclass
 from qbatch.notation import whole
 from qbatch.report.judging import CheckResult, Judging, overall
 from qbatch.report.numbers import count_of, in_unit, outcomes, short

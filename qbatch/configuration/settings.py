@@ -6,13 +6,14 @@ What a flag or a manifest says goes before all of these; who reads it there look
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from qbatch.configuration.files import checked, read_own, read_projects
 from qbatch.configuration.places import configuration_file
 from qbatch.configuration.words import Color, Format, Style
+from qbatch.frozen import dataclass
 
 if TYPE_CHECKING:
     from qbatch.configuration.models import ProjectsFile

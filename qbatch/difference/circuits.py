@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from qbatch.circuit.changes import CircuitChange, circuit_change
+from qbatch.frozen import dataclass
 
 if TYPE_CHECKING:
     from qbatch.difference.sides import Asked, Measured, Side

@@ -29,7 +29,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from enum import StrEnum
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -57,6 +57,7 @@ from qbatch.difference.statistics import (
     standard_error,
 )
 from qbatch.errors import SelectionError
+from qbatch.frozen import dataclass
 from qbatch.notation import listed, shortened
 from qbatch.result import (
     METRICS,

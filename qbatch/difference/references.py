@@ -11,10 +11,11 @@ changed say what their machine did.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from qbatch.difference.statistics import students_p
+from qbatch.frozen import dataclass
 from qbatch.notation import listed
 from qbatch.result import Estimate, family, homogeneity_p, smallest_p
 from qbatch.result.estimate import wilson

@@ -12,12 +12,13 @@ alone: then they are what is asked, too. Seeds, dates and point ids are nothing 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from qbatch.difference.facts import facts_of
 from qbatch.difference.texts import Texts
 from qbatch.errors import SelectionError
+from qbatch.frozen import dataclass
 from qbatch.manifest.models import Value
 from qbatch.plan.layout import text_writer
 from qbatch.report.numbers import plain

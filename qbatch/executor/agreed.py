@@ -12,9 +12,10 @@ flight as the folder is taken was agreed to when it was sent, and may be sent ag
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, NamedTuple
 
+from qbatch.frozen import dataclass
 from qbatch.manifest.accuracy import AdaptiveShots
 from qbatch.notation import amount
 from qbatch.plan.packing import all_of

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import KW_ONLY, dataclass, field
+from dataclasses import KW_ONLY, field
 from random import Random
 from typing import TYPE_CHECKING, NoReturn, TypeVar
 
@@ -23,6 +23,7 @@ from qbatch.executor.queue_words import QueueWords
 from qbatch.executor.retry import Backoff, Retry
 from qbatch.executor.tally import Tally
 from qbatch.executor.waits import Cause, Waits
+from qbatch.frozen import dataclass
 from qbatch.job import Job, JobState
 from qbatch.providers import Driver, Target
 

@@ -10,7 +10,7 @@ asked about is told, and stops nothing. A run asks ever less often about what is
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -20,6 +20,7 @@ from qbatch.errors import CredentialsError, Misspoke, ProviderError, QbatchError
 from qbatch.executor.accounts import is_foreign
 from qbatch.executor.moves import Moves
 from qbatch.executor.resume import stored_active
+from qbatch.frozen import dataclass
 from qbatch.providers import ENDS, GivenBack
 from qbatch.providers.answers import Part
 from qbatch.snapshot.asked import OLDEST_S, read_asked

@@ -12,11 +12,12 @@ Units add up only where a dated price file converts them.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import TYPE_CHECKING, NamedTuple
 
 import trio
 
+from qbatch.frozen import dataclass
 from qbatch.notation import amount
 from qbatch.plan.pricing.limits import SLACK, Limit, Rates, factor_of
 from qbatch.providers import Order, Price

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, field
 from functools import partial
 from random import Random
 from typing import TYPE_CHECKING, Literal, TypeVar
@@ -23,6 +23,7 @@ from qbatch.executor.steps import Steps, moves_in_words
 from qbatch.executor.stop import Stop
 from qbatch.executor.tally import Tally
 from qbatch.executor.waits import Cause, OpenWait, Waits
+from qbatch.frozen import dataclass
 from qbatch.job import Job, JobState
 from qbatch.plan.pricing.limits import Limit, Rates
 from qbatch.purchase import ENDED

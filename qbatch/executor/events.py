@@ -7,10 +7,11 @@ fails with an `OSError` (a closed terminal) is not called again and never ends t
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from qbatch.errors import ProviderError
 from qbatch.executor.waits import Cause, OpenWait, Wait
+from qbatch.frozen import dataclass
 from qbatch.job import JobState
 
 

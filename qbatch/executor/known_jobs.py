@@ -9,11 +9,12 @@ knows of: they are in no ledger.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from qbatch.errors import SnapshotError, SourceErrors
+from qbatch.frozen import dataclass
 from qbatch.job import FINAL, IN_FLIGHT, Job, JobState
 from qbatch.snapshot.doubles import Double, read_doubles
 

@@ -18,7 +18,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +28,7 @@ from qbatch.executor.options import Options
 from qbatch.executor.selecting import chosen
 from qbatch.executor.start import run_async_with
 from qbatch.executor.waits import Cause, Wait
+from qbatch.frozen import dataclass
 from qbatch.job import JobState
 from qbatch.manifest.reading import possible
 from qbatch.providers import Surroundings, account_options, is_local

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from random import Random
 
 import trio
 
 from qbatch.executor.waits import Cause, Waits
+from qbatch.frozen import dataclass
 
 #: A provider cannot ask for more; a clock set wrong by a day must not stop a run for a year.
 MAX_RETRY_AFTER_S = 86_400.0

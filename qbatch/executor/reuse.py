@@ -16,7 +16,7 @@ import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from functools import cache, lru_cache
 from importlib import metadata
 from pathlib import Path
@@ -30,6 +30,7 @@ from qbatch.errors import SelectionError, SnapshotError
 from qbatch.exchange.secrets import SECRETS
 from qbatch.executor.fetching import pack_result
 from qbatch.executor.lenders import Lends, is_archive, open_lender
+from qbatch.frozen import dataclass
 from qbatch.job import JobState
 from qbatch.manifest.decisions import decided_fact
 from qbatch.plan import reasons

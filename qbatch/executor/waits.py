@@ -12,10 +12,12 @@ import math
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from enum import StrEnum
 
 import trio
+
+from qbatch.frozen import dataclass
 
 
 class Cause(StrEnum):

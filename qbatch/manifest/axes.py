@@ -7,7 +7,6 @@ value that stands twice on a matrix axis would make a point twice and is refused
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
@@ -19,6 +18,7 @@ from pydantic import (
     model_validator,
 )
 
+from qbatch.frozen import dataclass
 from qbatch.manifest.accuracy import NO_AXIS, as_shots
 from qbatch.manifest.fields import (
     AXES,

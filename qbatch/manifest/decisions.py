@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, field
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from qbatch.errors import Place, SourceError, SourceErrors
+from qbatch.frozen import dataclass
 from qbatch.manifest.any_of import OPEN, AnyOf, OpenTarget, superlative
 from qbatch.manifest.backends import Backend
 from qbatch.notation import visible

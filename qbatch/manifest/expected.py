@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import BeforeValidator, WithJsonSchema
 
 from qbatch.arithmetic import ExpressionError, Number
 from qbatch.formula import Formula, read_formula
+from qbatch.frozen import dataclass
 from qbatch.manifest.fields import AT_KEY, Known, Mistakes, amiss, as_text, unknown, wrong
 from qbatch.manifest.tabled import Table
 from qbatch.manifest.theory_function import TheoryFunction

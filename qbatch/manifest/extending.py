@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from hashlib import sha256
 from pathlib import Path
 from typing import NamedTuple
@@ -20,6 +20,7 @@ from typing import NamedTuple
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from qbatch.errors import Place, SourceErrors
+from qbatch.frozen import dataclass
 from qbatch.manifest.files import read_text
 from qbatch.manifest.merging import Merging
 from qbatch.manifest.named_files import from_folder, joined

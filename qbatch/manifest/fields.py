@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -40,6 +40,7 @@ from qbatch.arithmetic import (
     names_in,
 )
 from qbatch.configuration.words import POINTER
+from qbatch.frozen import dataclass
 from qbatch.manifest.columns import RESERVED
 from qbatch.manifest.nodes import Plain
 from qbatch.manifest.paths import TIMES

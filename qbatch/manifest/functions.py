@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 from threading import Lock
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError, ValidationInfo
 
 from qbatch.errors import CircuitError
+from qbatch.frozen import dataclass
 from qbatch.manifest.fields import Mistakes, amiss, wrong
 from qbatch.manifest.local_paths import check_path
 from qbatch.notation import did_you_mean, listed

@@ -16,10 +16,10 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 
 from qbatch.arithmetic import CONSTANTS, MAX_DEPTH, MINUS, ExpressionError, is_number
 from qbatch.formula import FUNCTIONS, value_between, value_of
+from qbatch.frozen import dataclass
 from qbatch.notation import did_you_mean, listed
 
 #: What brings the points along an axis together -> what comes of it.

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Any
 
 from yaml.nodes import MappingNode, Node, SequenceNode
 
 from qbatch.errors import ManifestError, Place, SourceErrors
+from qbatch.frozen import dataclass
 from qbatch.manifest.extending import Base, Extending, MarkIn, place_of
 from qbatch.manifest.nodes import Members, TooMuchError, arguments_in, lines_of
 from qbatch.manifest.syntax import Unreadable, compose

@@ -12,7 +12,6 @@ import csv
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +19,7 @@ from pydantic import ValidationError, ValidationInfo
 from pydantic_core import PydanticCustomError
 
 from qbatch.arithmetic import ExpressionError, evaluate
+from qbatch.frozen import dataclass
 from qbatch.manifest.fields import Mistakes, amiss, known_to, wrong
 from qbatch.manifest.functions import mistakes_under
 from qbatch.manifest.local_paths import check_read_path

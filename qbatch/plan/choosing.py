@@ -21,9 +21,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import TYPE_CHECKING, Any
 
+from qbatch.frozen import dataclass
 from qbatch.notation import amount, listed
 from qbatch.plan.pricing.spans import Span
 

@@ -10,12 +10,13 @@ import json
 import math
 from array import array
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from qbatch.bases import REFERENCE
 from qbatch.circuit.facts import FORMAT
 from qbatch.errors import QbatchError
+from qbatch.frozen import dataclass
 from qbatch.manifest.models import Value
 from qbatch.manifest.paths import SettingValues, setting_axis, settings_of
 from qbatch.notation import is_finite

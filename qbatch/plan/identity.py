@@ -35,10 +35,11 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from qbatch.frozen import dataclass
 from qbatch.manifest.models import Backend, Value
 from qbatch.project import may_name, outside
 from qbatch.providers import room_of

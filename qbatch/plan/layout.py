@@ -18,12 +18,13 @@ import math
 import re
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import islice
 from operator import sub
 from typing import TYPE_CHECKING, Any, cast, overload
 
 from qbatch.bases import Setting
+from qbatch.frozen import dataclass
 from qbatch.manifest.models import Value
 from qbatch.manifest.paths import SettingValues
 from qbatch.plan.columns import Always, Columns, RowTables

@@ -12,10 +12,11 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import TYPE_CHECKING
 
 from qbatch.bases import is_reference
+from qbatch.frozen import dataclass
 from qbatch.job import CompositeJob
 from qbatch.plan.identity import SweepPoint
 from qbatch.plan.turns import in_turn

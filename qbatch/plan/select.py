@@ -27,7 +27,6 @@ from __future__ import annotations
 import operator
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from fnmatch import translate
 from functools import cached_property
 from typing import TYPE_CHECKING, NoReturn
@@ -35,6 +34,7 @@ from typing import TYPE_CHECKING, NoReturn
 from qbatch.arithmetic import ExpressionError, evaluate
 from qbatch.bases import point_of
 from qbatch.errors import SelectionError
+from qbatch.frozen import dataclass
 from qbatch.job import JobState
 from qbatch.manifest.models import Value
 from qbatch.manifest.paths import is_time

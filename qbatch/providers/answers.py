@@ -3,16 +3,16 @@
 Rules: `submit`, `locate`, `poll` and `cancel` answer with these, one for each job they speak of. An
 answer says what is seen now and keeps no time: where something proves itself only by lasting, it
 says how long it must, and the executor, which alone has a clock, waits and asks again. Those that
-tell nothing more than all do are plain classes: each dataclass takes a plan a millisecond to make.
+tell nothing more than all do are plain classes.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from qbatch.frozen import dataclass
 from qbatch.purchase import Event
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Any
 
+from qbatch.frozen import dataclass
 from qbatch.job import CompositeJob
 
 if TYPE_CHECKING:

@@ -15,10 +15,11 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
+from qbatch.frozen import dataclass
 from qbatch.providers.answers import Answer
 from qbatch.providers.batch import Batch, Fetched, Intent, Order, Prepared
 from qbatch.providers.kit.permission import CredentialRule, Permission, read_permission

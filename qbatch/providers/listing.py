@@ -8,11 +8,12 @@ what the cloud says; whether it is one of ours is judged by who knows the run fo
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from enum import StrEnum
 from typing import Any, Protocol, runtime_checkable
 
 from qbatch.errors import SelectionError
+from qbatch.frozen import dataclass
 from qbatch.job import JobState
 from qbatch.providers.answers import (
     Answer,

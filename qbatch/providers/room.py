@@ -7,9 +7,11 @@ or adds one; no other room compares a provider's name.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
+
+from qbatch.frozen import dataclass
 
 if TYPE_CHECKING:
     from qbatch.circuit import Circuit

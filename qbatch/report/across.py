@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from qbatch.across.expected import UNLIKELY
+from qbatch.frozen import dataclass
 from qbatch.report.numbers import count_of, full, p_cell
 
 if TYPE_CHECKING:

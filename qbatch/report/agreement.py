@@ -7,9 +7,9 @@ backend, shots and parameters are the same. How: see `comparing` and `qbatch.res
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from qbatch.frozen import dataclass
 from qbatch.report.comparing import ALARM, Compared, Comparison
 from qbatch.report.numbers import count_of, p_text
 from qbatch.report.rows import Columns, asked_of

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from qbatch.frozen import dataclass
 from qbatch.report.overview import Share
 
 if TYPE_CHECKING:

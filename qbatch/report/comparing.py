@@ -8,11 +8,12 @@ compared. All comparisons are judged together, so that the chance of any false a
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cached_property
 from math import ceil, floor, log2, sqrt
 from typing import TYPE_CHECKING
 
+from qbatch.frozen import dataclass
 from qbatch.notation import listed
 from qbatch.report.numbers import count_of, with_error
 from qbatch.result import (

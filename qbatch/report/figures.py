@@ -13,7 +13,7 @@ import re
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,6 +22,7 @@ from urllib.parse import quote
 from qbatch.arguments import PATH, takes
 from qbatch.errors import SelectionError
 from qbatch.fragments import note
+from qbatch.frozen import dataclass
 from qbatch.notation import visible
 from qbatch.report.canvas import FONT_SIZE, INK, MAX_TITLES, PAPER, Canvas
 from qbatch.report.files import write_pieces

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING
 
+from qbatch.frozen import dataclass
 from qbatch.notation import whole
 from qbatch.report.numbers import full, p_cell
 from qbatch.report.ticks import Unit

@@ -11,13 +11,13 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from functools import cache
 from html import escape
 from pathlib import Path
 from tempfile import SpooledTemporaryFile
 from typing import IO, TYPE_CHECKING, Any
 
+from qbatch.frozen import dataclass
 from qbatch.job import JobState
 from qbatch.notation import is_number, whole
 from qbatch.report.across import HEADS, THEORY_HEADS

@@ -6,7 +6,7 @@ import math
 from bisect import insort
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from statistics import NormalDist
 from typing import TYPE_CHECKING
 
@@ -14,6 +14,7 @@ from qbatch.across import Across, AcrossNumber, Points
 from qbatch.across.points import needs_points
 from qbatch.across.theory import Expected, FittedTheory
 from qbatch.bases import told_missing
+from qbatch.frozen import dataclass
 from qbatch.job import JobState
 from qbatch.manifest.expected import EXPECTED, Theory, theory_in
 from qbatch.notation import is_number

@@ -7,10 +7,10 @@ nothing else of the report with it.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from qbatch.circuit.installed import load_installed
 from qbatch.errors import CircuitError, Place
+from qbatch.frozen import dataclass
 from qbatch.manifest.sections import GROUP
 from qbatch.report.rows import Run
 

@@ -8,12 +8,12 @@ run and day it is.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from qbatch.errors import SelectionError
+from qbatch.frozen import dataclass
 from qbatch.notation import whole
 from qbatch.report.canvas import INK, Canvas
 from qbatch.report.figure_data import csv_of

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from qbatch.frozen import dataclass
 from qbatch.notation import is_number
 from qbatch.report.canvas import COLORS, DASHES, HATCHES, INK, MARKERS, RAMP
 from qbatch.report.ticks import (

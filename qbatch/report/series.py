@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from qbatch.bases import is_calibration, is_shared_out
+from qbatch.frozen import dataclass
 from qbatch.manifest.expected import Theory
 from qbatch.manifest.machine import PLOT_KEYS, is_of_machine
 from qbatch.manifest.models import Plot

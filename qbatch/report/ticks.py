@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
 from matplotlib import rcParams
 from matplotlib.ticker import Formatter, FuncFormatter, MaxNLocator, MultipleLocator, NullFormatter
 
+from qbatch.frozen import dataclass
 from qbatch.notation import whole
 from qbatch.report.numbers import as_pi, raised
 

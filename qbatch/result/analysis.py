@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Protocol
 
+from qbatch.frozen import dataclass
 from qbatch.notation import listed
 from qbatch.result.counts import Counts
 from qbatch.result.distance import distances

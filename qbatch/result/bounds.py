@@ -18,8 +18,9 @@ are added up within one table for each bit, and tables are counted while they ar
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from qbatch.frozen import dataclass
 
 if TYPE_CHECKING:
     import numpy as np

@@ -33,10 +33,10 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 
 from qbatch.arithmetic import CONSTANTS
+from qbatch.frozen import dataclass
 from qbatch.notation import did_you_mean
 from qbatch.result.estimate import Estimate
 from qbatch.result.notation import NotationError, parse_number

@@ -13,9 +13,10 @@ Rules: the draws are seeded, so equal counts give equal answers.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal
+
+from qbatch.frozen import dataclass
 
 if TYPE_CHECKING:
     import numpy as np

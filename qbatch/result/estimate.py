@@ -12,10 +12,10 @@ error is the plain √(s²/n), zero when all shots agree.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from qbatch.frozen import dataclass
 from qbatch.result.few import FEW
 from qbatch.result.intervals import (
     Interval,

@@ -17,9 +17,10 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from qbatch.frozen import dataclass
 from qbatch.result.estimate import Estimate, around
 from qbatch.result.independent import Sample, sum_intervals
 from qbatch.result.twirled import Wider, added, squared_error, wider

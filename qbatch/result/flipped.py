@@ -7,9 +7,10 @@ as a 1 does where a 0 is meant; so what outcomes are worth is flipped, not the o
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from qbatch.frozen import dataclass
 from qbatch.result.counts import Counts
 from qbatch.result.readout.worth import Product, Worth
 

@@ -14,9 +14,10 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING
 
+from qbatch.frozen import dataclass
 from qbatch.result.notation import NotationError
 from qbatch.result.observable import Observable
 from qbatch.result.pauli import PauliSum, write_term

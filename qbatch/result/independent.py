@@ -23,9 +23,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from qbatch.frozen import dataclass
 from qbatch.result.intervals import Interval, normal_quantile, tail_of
 
 if TYPE_CHECKING:

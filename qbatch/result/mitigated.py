@@ -9,10 +9,11 @@ that is done at each scale, in each form, before the curve is laid.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from qbatch.bases import Setting, is_calibration, is_twirled
+from qbatch.frozen import dataclass
 from qbatch.result.analysis import AnalysisLike, ZneLike
 from qbatch.result.combined import sample_of
 from qbatch.result.counts import Counts, Registers

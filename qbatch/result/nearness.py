@@ -34,9 +34,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from qbatch.frozen import dataclass
 from qbatch.result.intervals import Interval, clopper_pearson, mean_intervals, tail_of
 
 if TYPE_CHECKING:

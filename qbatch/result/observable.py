@@ -12,10 +12,10 @@ how many of them are 1; `I2` is 1. Equal terms are added up, ``Z0 Z0`` is 1.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from qbatch.frozen import dataclass
 from qbatch.result.bounds import Reach, reach_of
 from qbatch.result.expression import read_sum
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
+from qbatch.frozen import dataclass
 from qbatch.notation import did_you_mean, listed
 from qbatch.result.estimate import Estimate
 from qbatch.result.intervals import normal_quantile

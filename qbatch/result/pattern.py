@@ -15,10 +15,10 @@ from __future__ import annotations
 import operator
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any, Protocol
 
+from qbatch.frozen import dataclass
 from qbatch.notation import did_you_mean, listed
 from qbatch.result.notation import NotationError
 

@@ -12,8 +12,8 @@ trend has none: nowhere along it is the usual.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
+from qbatch.frozen import dataclass
 from qbatch.result.counts import Counts
 from qbatch.result.drift import find_drift
 from qbatch.result.pooling import that_differ

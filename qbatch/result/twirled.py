@@ -18,10 +18,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from qbatch.frozen import dataclass
 from qbatch.result.estimate import Estimate, around, mean_of_shots
 from qbatch.result.independent import Sample, sum_intervals
 from qbatch.result.intervals import Interval, normal_quantile

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from qbatch.frozen import dataclass
 from qbatch.job import JobState
 from qbatch.snapshot import rows
 from qbatch.snapshot.bought import Bought, bought_by, checked_purchase, purchase_values

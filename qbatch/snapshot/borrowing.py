@@ -12,10 +12,11 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from itertools import islice
 from typing import Any
 
+from qbatch.frozen import dataclass
 from qbatch.job import Job, JobState
 from qbatch.purchase import BOUGHT, ENDED, CompositeEvent, Event
 from qbatch.result import Counts

@@ -8,11 +8,12 @@ they ran longer before or after than is asked, by none.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
 from qbatch.bases import Setting, is_calibration
+from qbatch.frozen import dataclass
 from qbatch.instants import in_zone
 from qbatch.notation import duration
 

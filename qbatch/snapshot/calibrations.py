@@ -9,13 +9,13 @@ import json
 import zlib
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any, Protocol
 
 from qbatch.calibration import Column, Value, values_of
 from qbatch.errors import SnapshotError
+from qbatch.frozen import dataclass
 from qbatch.snapshot.epochs import KEY, KNOWN, Held, held_between, held_by, read_epochs
 from qbatch.snapshot.reused import REUSED
 

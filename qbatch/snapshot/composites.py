@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, get_args
 
+from qbatch.frozen import dataclass
 from qbatch.job import CompositeJob, stage_after
 from qbatch.purchase import CompositeEvent, Stage
 from qbatch.snapshot import ledger, rows

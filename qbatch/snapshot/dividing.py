@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from qbatch.frozen import dataclass
 from qbatch.result import Counts, pool
 from qbatch.result.pooling import that_differ
 from qbatch.snapshot.put_aside import PutAside

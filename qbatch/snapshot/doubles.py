@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
+
+from qbatch.frozen import dataclass
 
 if TYPE_CHECKING:
     from qbatch.snapshot.ledger import Entry

@@ -11,11 +11,11 @@ then gives the same again, however often it is paid for.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from qbatch.across.drifting import Drifting, in_order
+from qbatch.frozen import dataclass
 from qbatch.result.stretches import Stretch, bad_stretches
 from qbatch.snapshot.put_aside import PutAside
 from qbatch.snapshot.reused import Reused

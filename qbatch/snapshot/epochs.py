@@ -16,10 +16,10 @@ import json
 import sqlite3
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from qbatch.calibration import digest_of, text_of
+from qbatch.frozen import dataclass
 from qbatch.snapshot.reading import write_meta
 from qbatch.snapshot.schema import crc_of, dump
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from contextlib import closing
-from dataclasses import dataclass
 from pathlib import Path
 
+from qbatch.frozen import dataclass
 from qbatch.snapshot import database
 from qbatch.snapshot.faults import translated
 from qbatch.snapshot.points import jobs_of

@@ -15,9 +15,10 @@ import json
 import sqlite3
 import zlib
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
+from qbatch.frozen import dataclass
 from qbatch.job import JobState
 from qbatch.purchase import BOUGHT
 from qbatch.snapshot import rows

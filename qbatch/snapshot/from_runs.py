@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from qbatch.bases import point_of
+from qbatch.frozen import dataclass
 from qbatch.notation import visible, whole
 from qbatch.snapshot.reused import Reused
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
+
+from qbatch.frozen import dataclass
 
 if TYPE_CHECKING:
     from qbatch.manifest.models import Backend

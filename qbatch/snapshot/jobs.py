@@ -8,10 +8,10 @@ from __future__ import annotations
 import json
 import zlib
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from qbatch.errors import SelectionError, SnapshotError
+from qbatch.frozen import dataclass
 from qbatch.job import JobState
 from qbatch.purchase import ENDED, CompositeEvent
 from qbatch.shots import Bounds

@@ -10,10 +10,11 @@ from __future__ import annotations
 import itertools
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Any, Protocol
 
 from qbatch.errors import JobStateError
+from qbatch.frozen import dataclass
 from qbatch.job import ACCOUNT
 from qbatch.snapshot import rows
 from qbatch.snapshot.bought import Bought, bought_by, checked_purchase, purchase_values

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Container, Iterator, Sequence
-from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
 from qbatch.calibration import text_of
 from qbatch.errors import SnapshotError
+from qbatch.frozen import dataclass
 from qbatch.job import ACCOUNT
 from qbatch.snapshot.epochs import as_facts
 from qbatch.snapshot.faults import translated

@@ -23,12 +23,13 @@ import socket
 import time
 import zlib
 from contextlib import suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal, get_args
 
 from qbatch.errors import RunLockedError, SnapshotError
+from qbatch.frozen import dataclass
 from qbatch.instants import told_if_known
 from qbatch.snapshot.faults import unusable
 from qbatch.system import is_alive, read_at, try_lock, write_at

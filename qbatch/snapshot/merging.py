@@ -18,7 +18,7 @@ import shutil
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,7 @@ from qbatch.accuracy.kept import join_decisions
 from qbatch.bases import is_calibration, setting_of
 from qbatch.drafts import draft_beside
 from qbatch.errors import SnapshotError
+from qbatch.frozen import dataclass
 from qbatch.job import CompositeJob, Job, JobState
 from qbatch.manifest.decisions import DECIDED, decided_fact, kept_decisions
 from qbatch.providers import calibration_age_s

@@ -9,8 +9,10 @@ from __future__ import annotations
 import json
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, field
 from typing import Any
+
+from qbatch.frozen import dataclass
 
 #: The fact of a run that holds them.
 ORIGINS = "origins"

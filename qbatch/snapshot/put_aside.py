@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any
 
+from qbatch.frozen import dataclass
 from qbatch.notation import visible, whole
 from qbatch.snapshot.reused import Reused
 

@@ -12,9 +12,9 @@ import json
 import sqlite3
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 
 from qbatch.bases import point_of
+from qbatch.frozen import dataclass
 from qbatch.job import JobState
 from qbatch.purchase import BOUGHT
 from qbatch.shots import ANY, Bounds, job_id, to_buy

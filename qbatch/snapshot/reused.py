@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, fields
 from typing import Any, Self
 
 from qbatch.errors import SnapshotError
+from qbatch.frozen import dataclass
 
 #: Among the facts of a result.
 REUSED = "reused"

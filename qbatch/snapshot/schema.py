@@ -12,10 +12,10 @@ import json
 import math
 import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, NamedTuple
 
+from qbatch.frozen import dataclass
 from qbatch.job import Job, JobState
 from qbatch.snapshot import rows
 

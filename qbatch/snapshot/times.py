@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
 
+from qbatch.frozen import dataclass
 from qbatch.snapshot.reused import REUSED
 
 #: For each job that this run sent and that completed, its latest attempt's own events; one pass.

@@ -10,10 +10,10 @@ from __future__ import annotations
 import sqlite3
 import zlib
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from qbatch.frozen import dataclass
 from qbatch.purchase import ASKED, AT_WORK, ENDED
 from qbatch.snapshot import attempts, ledger, rows
 from qbatch.snapshot.faults import translated

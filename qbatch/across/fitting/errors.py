@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from qbatch.across.fitting.repetitions import Distances, Forms
 from qbatch.across.fitting.weighing import Data, Weights
+from qbatch.frozen import dataclass
 from qbatch.result import ByForm, chi_squared_p, widened_by
 
 if TYPE_CHECKING:

@@ -12,9 +12,9 @@ is taken off (Bai and Saranadasa, Statistica Sinica 6, 311 (1996)).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from qbatch.frozen import dataclass
 from qbatch.result import chi_squared_p
 
 if TYPE_CHECKING:

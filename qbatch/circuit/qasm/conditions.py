@@ -13,10 +13,10 @@ O(log w); `SIZE` and `DEPTH` bound what a text can bring about.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cache
 
 from qbatch.circuit.program import Condition
+from qbatch.frozen import dataclass
 
 #: A formula's nodes at most, written out as a tree.
 SIZE = 100_000

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from qbatch.circuit.qasm.conditions import UnfitError, Word, cast
 from qbatch.circuit.qasm.registers import Jump
@@ -11,6 +11,7 @@ from qbatch.circuit.qasm.switches import Switches
 from qbatch.circuit.qasm.symbols import Bits, Symbol
 from qbatch.circuit.qasm.tokens import Token
 from qbatch.circuit.text import Source
+from qbatch.frozen import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from qbatch.circuit.program import Expr, Number
 from qbatch.circuit.qasm.conditions import Word
+from qbatch.frozen import dataclass
 
 
 @dataclass(frozen=True, slots=True)

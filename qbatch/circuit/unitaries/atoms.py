@@ -10,9 +10,11 @@ OpenQASM 2 has no modifiers: there no phase is ever seen.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from math import pi, sqrt
 from typing import TYPE_CHECKING, Any
+
+from qbatch.frozen import dataclass
 
 if TYPE_CHECKING:
     import numpy as np

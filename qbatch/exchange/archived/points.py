@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +10,7 @@ from qbatch.circuit import Circuit, open_circuit
 from qbatch.errors import QbatchError, SelectionError
 from qbatch.exchange.archived.contents import POINTS, RESULTS, SETTINGS
 from qbatch.exchange.archived.reading import Archive
+from qbatch.frozen import dataclass
 from qbatch.manifest.models import Circuit as CircuitSpec
 from qbatch.plan.identity import canonical_text, id_of
 from qbatch.result import Counts

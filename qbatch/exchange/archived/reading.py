@@ -10,13 +10,13 @@ import json
 import zipfile
 import zlib
 from collections.abc import Mapping
-from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 from qbatch.errors import SelectionError
 from qbatch.exchange.archived.contents import METADATA, NEEDED, digest_of
+from qbatch.frozen import dataclass
 
 #: Files of an archive, and bytes of all of them.
 MOST_FILES = 100_000

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
@@ -24,6 +24,7 @@ from uuid import UUID
 from pydantic import BaseModel, Field, ValidationError
 
 from qbatch.errors import Place, SourceError
+from qbatch.frozen import dataclass
 from qbatch.job import JobError
 from qbatch.providers.oqc.config import MITIGATION, TKET, encode_config
 from qbatch.providers.oqc.options import Options, asks_for_counts

@@ -15,11 +15,11 @@ import os.path
 import shlex
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from qbatch.errors import CredentialsError, NotAllowed
+from qbatch.frozen import dataclass
 from qbatch.providers.kit.credentials import Secret, read_pointer
 from qbatch.providers.kit.permission import Door, is_plain, normal_pointer
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import UTC, datetime
 from typing import Any, Literal
 
+from qbatch.frozen import dataclass
 from qbatch.job import JobState
 from qbatch.notation import whole
 

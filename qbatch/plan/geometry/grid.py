@@ -14,12 +14,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cached_property
 from itertools import product
 from math import prod
 from typing import Literal
 
+from qbatch.frozen import dataclass
 from qbatch.manifest.models import Value, Where
 from qbatch.plan.geometry.where import Exactly, fits, narrowed_choices
 

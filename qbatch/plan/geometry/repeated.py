@@ -9,10 +9,10 @@ circuit, an override flattens one, two variants make the same text, sweeps overl
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from itertools import combinations
 from typing import TYPE_CHECKING
 
+from qbatch.frozen import dataclass
 from qbatch.manifest.models import Value
 from qbatch.plan.geometry.draw import find_repeated
 from qbatch.plan.geometry.grid import Block, Index, Loc

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import chain, islice
 from math import prod
 from operator import gt, lt
 
 from qbatch.errors import SourceError
+from qbatch.frozen import dataclass
 from qbatch.manifest.models import Axis, Manifest, Sweep, Value
 from qbatch.notation import did_you_mean, listed
 from qbatch.plan.geometry.axes import MAX_POINTS, count_values, expand_axis

@@ -10,9 +10,9 @@ and booleans match only their like.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from math import isclose
 
+from qbatch.frozen import dataclass
 from qbatch.manifest.models import Value, Where
 
 

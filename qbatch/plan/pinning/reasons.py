@@ -11,12 +11,12 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable, Container, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from qbatch.circuit.changes import CircuitChange, circuit_change
+from qbatch.frozen import dataclass
 from qbatch.job import JobState
 from qbatch.manifest.models import Value
 from qbatch.manifest.paths import setting_axis

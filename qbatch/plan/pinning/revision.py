@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
+
+from qbatch.frozen import dataclass
 
 #: Seconds that git may take; a run does not wait longer for a note.
 LIMIT_S = 2.0

@@ -12,13 +12,13 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from itertools import islice, zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 from qbatch.drafts import draft_beside
 from qbatch.errors import SelectionError
+from qbatch.frozen import dataclass
 from qbatch.manifest.accuracy import as_written
 from qbatch.manifest.decisions import decisions_facts
 from qbatch.manifest.paths import Path as SettingPath

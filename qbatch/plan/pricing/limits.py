@@ -8,10 +8,11 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from qbatch.errors import ConsentError, SelectionError
+from qbatch.frozen import dataclass
 from qbatch.notation import amount, spoken
 from qbatch.providers import units
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from qbatch.frozen import dataclass
 from qbatch.plan.pricing.summary import Kind, any_order, count_jobs, kind_of
 from qbatch.providers import Order, Quote, Target
 

@@ -11,11 +11,11 @@ anew, at the worst.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from math import ceil
 from typing import TYPE_CHECKING, Any
 
 from qbatch import providers
+from qbatch.frozen import dataclass
 from qbatch.instants import moment
 from qbatch.notation import duration, whole
 

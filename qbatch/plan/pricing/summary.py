@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from math import ceil
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from qbatch.bases import point_of
+from qbatch.frozen import dataclass
 from qbatch.manifest.paths import SettingValues
 from qbatch.notation import spoken
 from qbatch.plan.packing import PiecesOf, pack, size_of

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import hmac
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Literal
@@ -20,6 +19,7 @@ from urllib.parse import quote, unquote, urlsplit
 import httpx
 
 from qbatch.errors import CredentialsError, Refused
+from qbatch.frozen import dataclass
 from qbatch.providers.kit.credentials import Secret, address, read_environment
 
 Method = Literal["GET", "PUT", "DELETE"]

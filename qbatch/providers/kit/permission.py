@@ -16,13 +16,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from qbatch.configuration.files import read_own
 from qbatch.configuration.places import configuration_file
 from qbatch.errors import Elsewhere, NotAllowed
+from qbatch.frozen import dataclass
 from qbatch.notation import is_loopback
 
 if TYPE_CHECKING:

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from urllib.parse import unquote
 
 import httpx
 
+from qbatch.frozen import dataclass
 from qbatch.notation import is_loopback
 
 

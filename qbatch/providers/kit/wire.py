@@ -22,7 +22,7 @@ import time
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, Self
@@ -40,6 +40,7 @@ from qbatch.errors import (
     TooLarge,
     Unavailable,
 )
+from qbatch.frozen import dataclass
 from qbatch.providers.kit.body import read_body
 from qbatch.providers.kit.credentials import Secret
 from qbatch.providers.kit.permission import CredentialRule

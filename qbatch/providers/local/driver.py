@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, get_args
 
 from qbatch.errors import Refused, Unfit
+from qbatch.frozen import dataclass
 from qbatch.job import CompositeJob, JobState
 from qbatch.providers import (
     Answer,

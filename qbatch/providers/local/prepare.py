@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any, Protocol
 
 from qbatch.circuit import build
 from qbatch.errors import Refused
+from qbatch.frozen import dataclass
 from qbatch.providers.local.batching import batched_gates, can_carry, has_open_phase
 from qbatch.providers.local.channels import with_channels
 from qbatch.providers.local.method import is_exact

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import repeat
 from typing import TYPE_CHECKING
 
+from qbatch.frozen import dataclass
 from qbatch.providers import Fetched
 
 if TYPE_CHECKING:

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from qbatch.errors import Unfit
+from qbatch.frozen import dataclass
 from qbatch.providers.complaints import Loc, complaints_about
 from qbatch.providers.local.noise import Noise, NoiseModel
 from qbatch.providers.local.options import Options

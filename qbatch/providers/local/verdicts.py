@@ -12,7 +12,7 @@ import json
 import platform
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from functools import cache
 from importlib.metadata import version
 from importlib.resources import files
@@ -22,6 +22,7 @@ from pathlib import Path
 from qbatch.circuit.cache import cache_folder
 from qbatch.circuit.facts import FORMAT as READER
 from qbatch.drafts import draft_beside
+from qbatch.frozen import dataclass
 
 #: Raise it whenever the meaning of a verdict changes.
 FORMAT = 2

@@ -9,10 +9,10 @@ from __future__ import annotations
 import pickle
 import struct
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from qbatch.circuit import Circuit
+from qbatch.frozen import dataclass
 from qbatch.providers import Order
 from qbatch.providers.local.method import (
     evolution_s,

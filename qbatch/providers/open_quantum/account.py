@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from math import inf
 from pathlib import Path
 
 from qbatch.errors import CredentialsError, Misspoke
+from qbatch.frozen import dataclass
 from qbatch.providers.kit.bearer import Bearer
 from qbatch.providers.kit.credentials import Secret, find_address, read_pointer
 from qbatch.providers.kit.untrusted import amount

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from qbatch.errors import Misspoke, Refused
+from qbatch.frozen import dataclass
 from qbatch.providers import ENDS, Answer, Cancelled, Done, Failed, Order, Running, Taken, Words
 from qbatch.providers.kit.proofs import Proofs
 from qbatch.providers.kit.tally import read_tally

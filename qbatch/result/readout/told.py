@@ -9,9 +9,9 @@ the settings that a number is made of, for these share the calibration.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from qbatch.frozen import dataclass
 from qbatch.result.counts import Counts
 from qbatch.result.independent import Sample
 from qbatch.result.readout.worth import Worth

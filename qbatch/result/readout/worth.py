@@ -11,10 +11,10 @@ from __future__ import annotations
 import cmath
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Protocol
 
+from qbatch.frozen import dataclass
 from qbatch.result.counts import Counts
 from qbatch.result.notation import NotationError
 from qbatch.result.observable import Observable

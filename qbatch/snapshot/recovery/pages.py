@@ -16,11 +16,11 @@ import sqlite3
 import struct
 from collections.abc import Iterator
 from contextlib import closing, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, NamedTuple
 
 from qbatch.errors import SnapshotError
+from qbatch.frozen import dataclass
 from qbatch.snapshot import database
 from qbatch.snapshot.schema import PAGE_BYTES
 

@@ -13,11 +13,11 @@ import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 from qbatch.errors import QbatchError, SnapshotError
+from qbatch.frozen import dataclass
 from qbatch.providers import is_here
 from qbatch.snapshot import database, ledger
 from qbatch.snapshot.examine import examine

@@ -6,8 +6,8 @@ import json
 import os
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
 
+from qbatch.frozen import dataclass
 from qbatch.providers.local.engines.worker import COMMAND, ENVIRONMENT
 from qbatch.providers.local.work import THREADS
 

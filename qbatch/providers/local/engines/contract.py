@@ -7,8 +7,10 @@ never tries one again, which is decided by whoever gave it. All calls are made i
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Protocol
+
+from qbatch.frozen import dataclass
 
 if TYPE_CHECKING:
     import trio

@@ -7,8 +7,8 @@ its jobs fail; one that was lost with its machine is given out again as it is, s
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
+from qbatch.frozen import dataclass
 from qbatch.providers.local.engines.contract import Broken, Engine, Task
 from qbatch.providers.local.work import Answer, Chunk, alone, without
 

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+from qbatch.frozen import dataclass
 
 if TYPE_CHECKING:
     import numpy as np

@@ -7,10 +7,10 @@ angles that `matrices` has no row for is replaced by its definition, as is what 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from qbatch.errors import Refused
+from qbatch.frozen import dataclass
 from qbatch.providers.local.batching import is_open
 from qbatch.providers.local.channels import CHANNELS, superoperator
 from qbatch.providers.local.fused.angles import angle_of

@@ -12,9 +12,10 @@ state, so equal ones are kept once, and past `STAGES_BYTES` none is kept.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import TYPE_CHECKING, Any
 
+from qbatch.frozen import dataclass
 from qbatch.providers.local.fused.angles import Angle
 from qbatch.providers.local.method import ENTRY_BYTES, STAGES_BYTES
 

@@ -11,9 +11,9 @@ probability of misreading where it is misread.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from qbatch.frozen import dataclass
 from qbatch.providers.local.method import DRAWN_ROWS
 from qbatch.providers.local.sampling import count_rows
 

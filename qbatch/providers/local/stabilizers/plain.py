@@ -7,9 +7,9 @@ qubit a bit is of is read from the circuit, how it is misread from the noise ask
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from qbatch.frozen import dataclass
 from qbatch.providers.local.stabilizers.support import Support
 
 if TYPE_CHECKING:

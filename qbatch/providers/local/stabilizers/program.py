@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from qbatch.frozen import dataclass
 from qbatch.providers.local.exact import failed
 from qbatch.providers.local.failures import failures, told
 from qbatch.providers.local.plain import NOTHING

@@ -11,8 +11,9 @@ span the directions; those with none fix the parity of all outcomes' bits under 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
+
+from qbatch.frozen import dataclass
 
 _A, _B = (0,), (1,)
 _S = ("s", _A)
