@@ -164,11 +164,11 @@ class Job:
             changes = {**_LEFT_OUT[row.next], **changes}
         if row.next is Next.SEND_ANEW:
             changes.setdefault("generation", self.generation + 1)
-        after = self.moved_to(row.state, **changes)
         if event is Event.ELSEWHERE:
-            return after.with_changes(status=_ELSEWHERE)
-        is_over = after.status == _ELSEWHERE and event is not Event.SAME_ACCOUNT
-        return after.with_changes(status="") if is_over else after
+            changes["status"] = _ELSEWHERE
+        elif event is not Event.SAME_ACCOUNT and changes.get("status", self.status) == _ELSEWHERE:
+            changes["status"] = ""
+        return self.moved_to(row.state, **changes)
 
 
 #: The attributes of a job.

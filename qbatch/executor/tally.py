@@ -64,7 +64,7 @@ class Tally:
             self.completed += 1
         elif state is JobState.CANCELLED:
             self.cancelled += 1
-        elif state.is_final:
+        elif state is JobState.FAILED:
             self.failed += 1
         return state in _COMES_ON
 

@@ -18,7 +18,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from qbatch.errors import SnapshotError
-from qbatch.result.few import read_few
+from qbatch.result.few import FEW, read_few
 
 if TYPE_CHECKING:
     import numpy as np
@@ -228,7 +228,7 @@ class Counts:
     @property
     def shots(self) -> int:
         """Shots in total."""
-        return int(self.counts.sum())
+        return sum(self.counts.tolist()) if len(self.counts) <= FEW else int(self.counts.sum())
 
     def __len__(self) -> int:
         """Distinct outcomes seen."""
@@ -346,7 +346,8 @@ class Counts:
         """
         if self._packed:
             return self._packed
-        largest = int(self.counts.max()) if len(self) else 0
+        few = self.counts.tolist() if len(self) <= FEW else None
+        largest = int(self.counts.max()) if few is None else max(few, default=0)
         width = next(w for w in (1, 2, 4, 8) if largest < 1 << (8 * w - (w == 8)))
         head = [struct.pack("<H", len(self.registers))]
         for name, num_bits in self.registers:

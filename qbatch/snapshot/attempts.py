@@ -89,7 +89,7 @@ def _values(row: JobRow, now: float) -> tuple[Any, ...]:
         job.provider_job_id,
         job.status,
         job.error,
-        None if job.cost is None else float(job.cost),
+        None if job.cost is None else job.cost + 0.0,  # no -0.0, as in the row of its job
         job.unit,
         None if row.submitted_at is None else float(row.submitted_at),
         float(now),

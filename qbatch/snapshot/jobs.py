@@ -46,6 +46,7 @@ from qbatch.snapshot.schema import (
     part_from_row,
     point_from_row,
     result_crc,
+    with_crcs,
 )
 from qbatch.snapshot.trust import (
     RULES,
@@ -77,10 +78,10 @@ class NewResult:
 
 
 _UPDATE_JOB = """
-UPDATE jobs SET state = ?, generation = ?, composite = ?, provider_job_id = ?,
-    status = ?, error = ?, cost = ?, unit = ?, submitted_at = ?, updated_at = ?, crc = ?,
+UPDATE jobs SET state = ?2, generation = ?3, composite = ?4, provider_job_id = ?5,
+    status = ?6, error = ?7, cost = ?8, unit = ?9, submitted_at = ?10, updated_at = ?11, crc = ?12,
     room = NULL
-WHERE ordinal = ?
+WHERE ordinal = ?1
 """
 
 
@@ -260,11 +261,10 @@ class Jobs(Composites):
 
     def save_jobs(self, rows: Iterable[JobRow], *, note: str = "") -> None:
         """Write where these jobs are now, and one event each."""
-        now = float(self.now())
-        values = [(row, row.values(now)) for row in rows]
-        self._db.executemany(_UPDATE_JOB, [(*columns, row.ordinal) for row, columns in values])
-        self._add_events((now, row.ordinal, row.job.state.value, note) for row, _ in values)
-        if ended := [row for row, _ in values if row.job.state in ENDED]:
+        now, moved = float(self.now()), list(rows)
+        self._db.executemany(_UPDATE_JOB, with_crcs([row.values(now) for row in moved]))
+        self._add_events(now, [(row.ordinal, row.job.state.value) for row in moved], note)
+        if ended := [row for row in moved if row.job.state in ENDED]:
             attempts.save(self._db, ended, now)
 
     def save_result(self, ordinal: int, result: NewResult, *, at: float | None = None) -> None:

@@ -352,9 +352,10 @@ class _Target(SettingAside):
         return mine, row
 
     def _begin_job(self, row: JobRow) -> None:
+        values = row.values(self.now())
         self._db.execute(
             "INSERT INTO jobs VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, zeroblob(?))",
-            (row.ordinal, *row.values(float(self.now())), ROOM_BYTES),
+            (*values, crc_of(values), ROOM_BYTES),
         )
 
     def _position_of(self, home: _Home) -> int | None:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import math
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -145,6 +145,41 @@ def crc_of(values: Sequence[Any]) -> int:
     return zlib.crc32(repr(tuple(values)).encode("utf-8", "surrogatepass"))
 
 
+def with_crcs(found: Iterable[tuple[Any, ...]]) -> Iterator[tuple[Any, ...]]:
+    """Yield rows with their check values: in half the time, where only the first column differs.
+
+    Args:
+        found: Rows that begin with a whole number; none has -0.0 or True in it, which are equal to
+            what is written in another way.
+    """
+    rest: tuple[Any, ...] = ()
+    told = b""
+    for row in found:
+        if row[1:] != rest:
+            rest = row[1:]
+            told = repr(rest)[1:].encode("utf-8", "surrogatepass")
+        yield (*row, zlib.crc32(told, zlib.crc32(b"(%d, " % row[0])))
+
+
+def event_rows(
+    first: int, at: float, moves: Iterable[tuple[int | None, str]], note: str
+) -> list[tuple[Any, ...]]:
+    """Return rows of moves that are made together.
+
+    Args:
+        first: The number of the first.
+        at: When.
+        moves: Row of a job, and its state.
+        note: Why.
+    """
+    written, rows_ = repr(at), []
+    for seq, (job, state) in enumerate(moves, first):
+        told = f"({seq}, {written}, {job}, {state!r}, {note!r})"
+        crc = zlib.crc32(told.encode("utf-8", "surrogatepass"))
+        rows_.append((seq, at, job, state, note, crc))
+    return rows_
+
+
 def crc_with_more(before: Sequence[Any], more: tuple[Any, ...], silent: tuple[Any, ...]) -> int:
     """Check value of a row whose last columns came with a later version.
 
@@ -234,21 +269,21 @@ class JobRow:
         return JobRow(self.ordinal, job, self.composite, self.submitted_at, self.updated_at)
 
     def values(self, now: float) -> tuple[Any, ...]:
-        """The row's columns after `ordinal`, with the CRC last."""
+        """The row's columns before its CRC."""
         job = self.job
-        values = (
+        return (
+            self.ordinal,
             job.state.value,
             job.generation,
             self.composite,
             job.provider_job_id,
             job.status,
             job.error,
-            None if job.cost is None else float(job.cost),
+            None if job.cost is None else job.cost + 0.0,  # -0.0 would be kept as 0.0
             job.unit,
             None if self.submitted_at is None else float(self.submitted_at),
             float(now),
         )
-        return (*values, crc_of((self.ordinal, *values)))
 
 
 JOB_COLUMNS = rows.columns("jobs", rows.Job)

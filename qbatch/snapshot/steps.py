@@ -46,8 +46,8 @@ from qbatch.snapshot.reading import (
 )
 from qbatch.snapshot.schema import (
     Mismatch,
-    crc_of,
     dump,
+    event_rows,
 )
 from qbatch.snapshot.standing import remove_standing, write_standing
 from qbatch.snapshot.trust import (
@@ -183,7 +183,7 @@ class Steps:
             with database.transaction(self._db, self.path):
                 yield
                 if self._steps == before:
-                    self._add_events([(float(self.now()), None, "", "")])
+                    self._add_events(float(self.now()), [(None, "")])
         except BaseException as error:
             self._steps = before
             if isinstance(error, Mismatch):
@@ -202,12 +202,12 @@ class Steps:
         if self._lost:
             raise SnapshotError(self._lost)
 
-    def _add_events(self, events: Iterable[tuple[float, int | None, str, str]]) -> None:
+    def _add_events(
+        self, at: float, moves: Iterable[tuple[int | None, str]], note: str = ""
+    ) -> None:
         """Write moves; they are numbered without a gap, so that it is known how many there are."""
-        rows = [(seq, *event) for seq, event in enumerate(events, self._steps + 1)]
-        self._db.executemany(
-            "INSERT INTO events VALUES (?, ?, ?, ?, ?, ?)", [(*row, crc_of(row)) for row in rows]
-        )
+        rows = event_rows(self._steps + 1, at, moves, note)
+        self._db.executemany("INSERT INTO events VALUES (?, ?, ?, ?, ?, ?)", rows)
         self._steps += len(rows)
 
     def meta(self) -> dict[str, str]:

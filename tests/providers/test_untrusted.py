@@ -24,7 +24,7 @@ def test_readers_keep_their_promises_whatever_they_are_given(value: Any) -> None
     number, amount, whole = (
         read(value) for read in (untrusted.number, untrusted.amount, untrusted.whole)
     )
-    assert number is None or math.isfinite(number)
+    assert number is None or (math.isfinite(number) and str(number) != "-0.0")
     assert amount is None or (math.isfinite(amount) and amount >= 0)
     assert whole is None or (type(whole) is int and whole > 0)
     assert len(untrusted.said(value)) <= untrusted.MOST_WORDS
@@ -35,6 +35,11 @@ def test_readers_keep_their_promises_whatever_they_are_given(value: Any) -> None
     for text in (untrusted.said(value), untrusted.word(value)):
         assert untrusted.fit(text) == text
         text.encode()
+
+
+@pytest.mark.parametrize("value", [-0.0, "-0", -0])
+def test_there_is_one_zero(value: Any) -> None:
+    assert str(untrusted.number(value)) == "0.0"
 
 
 @given(JSON)

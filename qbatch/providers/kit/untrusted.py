@@ -189,14 +189,17 @@ def needed_id(row: Mapping[str, Any], cloud: str, what: str = "an answer") -> st
 
 
 def number(value: Any) -> float | None:
-    """Return a JSON number, or text that is one, as a float; None for anything else."""
+    """Return a JSON number, or text that is one, as a float; None for anything else.
+
+    -0.0 is 0.0: SQLite keeps no other zero, and the row's check value would not match.
+    """
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         return None
     try:
         found = float(value)
     except (ValueError, OverflowError):
         return None
-    return found if math.isfinite(found) else None
+    return found + 0.0 if math.isfinite(found) else None
 
 
 def amount(value: Any) -> float | None:
