@@ -14,8 +14,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
-from itertools import islice
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self
 
 from qbatch.bases import SETTING_NAMES, Setting, is_reference
 from qbatch.manifest.accuracy import AdaptiveShots
@@ -26,6 +25,7 @@ from qbatch.plan.geometry.sweep import Grid, Variants
 from qbatch.plan.identities import Identity, identities, ids_and_names, pins
 from qbatch.plan.identity import SweepPoint, canonical_json
 from qbatch.plan.layout import Layout, in_settings
+from qbatch.plan.made import Made, chosen
 from qbatch.providers import Order, Quote
 from qbatch.shots import AgedShots
 
@@ -36,8 +36,6 @@ if TYPE_CHECKING:
 
 #: Whether a point is meant.
 Only = Callable[[SweepPoint], bool]
-
-_T = TypeVar("_T")
 
 
 class Points:
@@ -82,6 +80,7 @@ class Points:
         self.wanted: Mapping[str, AdaptiveShots | AgedShots] = {}
         self._variants: dict[int, Variants] = {}
         self._alone = ""
+        self._made = Made(len(axes))
 
     def alone(self, backend: str) -> Self:
         """Return a plan that buys what one backend needs, though others need the same, too.
@@ -89,7 +88,7 @@ class Points:
         Its sums are right for that backend.
         """
         found = copying.copy(self)
-        found._alone = backend
+        found._alone, found._made = backend, Made(len(self.axes))
         found.shared = {}
         if self.shared:
             places = Counter(point.id for point in found.points())
@@ -208,7 +207,7 @@ class Points:
 
     def points(self, *, are_written: bool = False) -> Iterator[SweepPoint]:
         """Yield every point, in run order, on request with its parameters written."""
-        points = (layout.point_at(i, is_written=are_written) for layout, i in self.rows())
+        points = self._made.points(self.rows(), are_written=are_written)
         return self._tell_shared(points) if self.shared else self._as_decided(points)
 
     def points_once(self) -> Iterator[SweepPoint]:
@@ -222,10 +221,9 @@ class Points:
         Others are not made; where places share a content, all are looked through.
         """
         if self.shared:
-            yield from _chosen(self.points(), places)
+            yield from chosen(self.points(), places)
         else:
-            rows = _chosen(self.rows(), places)
-            yield from self._as_decided(layout.point_at(index) for layout, index in rows)
+            yield from self._as_decided(self._made.at(self.rows(), places))
 
     def _as_decided(self, points: Iterator[SweepPoint]) -> Iterator[SweepPoint]:
         """Return points with the shots that are wanted of them by now."""
@@ -340,11 +338,3 @@ class Points:
             "repeat": point.repeat,
             **({"shots": point.shots} if point.has_shots_axis else {}),
         }
-
-
-def _chosen(found: Iterator[_T], places: Iterable[int]) -> Iterator[_T]:
-    """Yield what stands at these places, counted from 0."""
-    past = 0
-    for place in sorted(places):
-        yield from islice(found, place - past, place - past + 1)
-        past = place + 1

@@ -346,8 +346,7 @@ class Counts:
         """
         if self._packed:
             return self._packed
-        few = self.counts.tolist() if len(self) <= FEW else None
-        largest = int(self.counts.max()) if few is None else max(few, default=0)
+        largest = int(self.counts.max()) if len(self) else 0
         width = next(w for w in (1, 2, 4, 8) if largest < 1 << (8 * w - (w == 8)))
         head = [struct.pack("<H", len(self.registers))]
         for name, num_bits in self.registers:

@@ -9,6 +9,7 @@ import pytest
 
 from qbatch.manifest import parse_manifest
 from qbatch.plan import Plan, expand
+from qbatch.shots import AgedShots
 
 HEAD = """
 qbatch: 1
@@ -54,6 +55,23 @@ def test_points_are_made_by_their_places(name: str) -> None:
         assert list(plan.bought(places=places)) == expected
         few = list(plan.bought(lambda point: point.backend == "two", places=places))
         assert few == [point for point in expected if point.backend == "two"]
+
+
+@pytest.mark.parametrize("most", [30, 400_000])
+@pytest.mark.parametrize("name", SWEEPS)
+def test_points_that_are_kept_are_those_of_the_plan(name: str, most: int, monkeypatch) -> None:
+    monkeypatch.setattr("qbatch.plan.made.MOST_VALUES", most)
+    plan, fresh = plan_of(name), list(plan_of(name).points())
+    next(plan.points(are_written=True))  # not all are made
+    assert not plan._made._points
+    assert list(plan.points(are_written=True)) == fresh
+    assert len(plan._made._points) == (len(fresh) if most > 30 else 0)
+    assert list(plan.points()) == fresh
+    assert list(plan.points_at({2, 0})) == [fresh[0], fresh[2]]
+    alone = plan.alone("one")
+    assert [p.id for p in alone.points()] == [p.id for p in fresh if p.backend == "one"]
+    plan.wanted = {fresh[0].id: AgedShots(77, 77, 77)}
+    assert [p.shots for p in plan.points_at({0})] == [next(plan.points()).shots] == [77]
 
 
 @pytest.mark.parametrize("longest", [3, 65_536])
