@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Protocol
 
 from qbatch.formula import Formula, read_formula
+from qbatch.frozen import dataclass
 
 
 class Kind(StrEnum):
@@ -54,7 +54,7 @@ class Kind(StrEnum):
         return self is not Kind.SHARE
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Parameter:
     """One of a curve.
 
@@ -97,7 +97,7 @@ class Function(Protocol):
         ...
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Curve:
     """A function of x with parameters.
 

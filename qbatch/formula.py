@@ -12,7 +12,7 @@ import ast
 import math
 import operator
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Any
 
 from qbatch.arithmetic import (
@@ -24,6 +24,7 @@ from qbatch.arithmetic import (
     is_number,
     tree_of,
 )
+from qbatch.frozen import dataclass
 from qbatch.notation import did_you_mean
 
 if TYPE_CHECKING:
@@ -67,7 +68,7 @@ _WRITTEN: Mapping[type[ast.operator], str] = {
 _Step = Callable[[Mapping[str, Any]], Any]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Formula:
     """A function of named numbers.
 

@@ -8,12 +8,13 @@ The budget itself holds each purchase, as ever: this only says where the money i
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from qbatch.accuracy.deciding import MORE, cut_down
 from qbatch.accuracy.sharing import Aim, Wish, levels_within, too_little
 from qbatch.bases import is_calibration
+from qbatch.frozen import dataclass
 from qbatch.plan.pricing.limits import Limit, Rates, dump_limits, factor_of, taken
 from qbatch.shots import cut
 
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from qbatch.snapshot import Run
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Money:
     """What there is to be spent.
 

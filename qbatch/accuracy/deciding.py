@@ -11,8 +11,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import TYPE_CHECKING, Protocol
+
+from qbatch.frozen import dataclass
 
 if TYPE_CHECKING:
     from qbatch.result.spread import Spread
@@ -51,7 +53,7 @@ class AccuracyLike(Protocol):
     def relative(self) -> bool: ...
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Figure:
     """What is known of one number of a point.
 
@@ -74,7 +76,7 @@ class Figure:
         return math.sqrt(sum(s.likely_most / shots[key] for key, s in self.spreads.items()))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Decision:
     """How many shots of a point are wanted next.
 

@@ -11,12 +11,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from statistics import NormalDist
 from typing import TYPE_CHECKING, NamedTuple
 
 from qbatch.accuracy.deciding import ENDLESS, Figure, shots_for, targets_of
 from qbatch.bases import Setting, is_calibration, is_reference, point_of
+from qbatch.frozen import dataclass
 from qbatch.manifest.accuracy import Accuracy, AdaptiveShots
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ class Span(NamedTuple):
     high: int
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Outlook:
     """What is known of a point before more of it is bought.
 
@@ -98,7 +99,7 @@ def _doubt(spread: Spread) -> float:
     return spread.likely_most - spread.variance
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Forecast:
     """What the points of a plan that are to reach an accuracy will take.
 

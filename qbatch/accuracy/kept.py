@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 
 from qbatch.accuracy.deciding import MORE, Decision
+from qbatch.frozen import dataclass
 from qbatch.manifest.accuracy import Accuracy, AdaptiveShots
 
 #: Facts of a run folder: what is to be reached, and ``accuracy.1``, ``accuracy.2`` … a round each.
@@ -21,7 +21,7 @@ TERMS, ROUND = "accuracies", "accuracy."
 FORGOTTEN = "accuracies_forgotten"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Kept:
     """A decision, as it was kept.
 

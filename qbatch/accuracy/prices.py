@@ -9,13 +9,13 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from math import ceil
 from statistics import median
 from typing import TYPE_CHECKING
 
 from qbatch.accuracy.deciding import bisected
 from qbatch.accuracy.expecting import Forecast, Outlook
+from qbatch.frozen import dataclass
 from qbatch.job import JobState
 from qbatch.manifest.accuracy import AdaptiveShots
 from qbatch.plan.packing import Piece, PiecesOf
@@ -65,7 +65,7 @@ def pieces_at(
     return pieces
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class AtPrice:
     """What a number is known to for a price.
 
@@ -84,7 +84,7 @@ class AtPrice:
     middle: float
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Precision:
     """How well a number is known at a backend, for several prices.
 

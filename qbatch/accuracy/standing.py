@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from qbatch.accuracy.deciding import NO_MONEY, Decision, Figure, decide, shares_of_target
 from qbatch.accuracy.kept import History, read_terms
 from qbatch.bases import Setting, is_calibration
 from qbatch.errors import SnapshotError
+from qbatch.frozen import dataclass
 from qbatch.job import JobState
 from qbatch.manifest.accuracy import AdaptiveShots
 
@@ -38,7 +38,7 @@ SAID = {
 }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Standing:
     """One point that is to reach an accuracy.
 

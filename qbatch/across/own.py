@@ -7,12 +7,13 @@ fewer nobody knows; until then, and where it fails, its numbers are undecided, w
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING
 
 from qbatch.across.groups import Group, groups_along
 from qbatch.across.numbers import AcrossNumber
 from qbatch.across.points import MOST_POINTS
+from qbatch.frozen import dataclass
 from qbatch.result import Estimate, Measurement, OwnNumbersError, own_numbers
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ MOST_CALLS = 2_000
 _NAMED = 3
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class OwnOfGroup:
     """What an analysis of a person's own says of one group of points, or why nothing.
 

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
 
 from qbatch.circuit.facts import CircuitFacts
+from qbatch.frozen import dataclass
 
 Version = Literal["2.0", "3.0"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Circuit:
     """A circuit with its free parameters.
 

@@ -7,12 +7,12 @@ needs is never touched, and nothing is stopped or removed without the person's w
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from qbatch.errors import ConsentError, CredentialsError, ProviderError, SelectionError
+from qbatch.frozen import dataclass
 from qbatch.notation import listed
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ T = TypeVar("T")
 SIFTS = ("tag", "session")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Sieve:
     """Which jobs are to be listed, as the person said it."""
 
@@ -47,7 +47,7 @@ class Sieve:
         return self.state in (None, job.state or "unknown")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Deeds:
     """What is to be done about single jobs."""
 

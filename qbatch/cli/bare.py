@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import wraps
 from itertools import chain, count
 from pathlib import Path
@@ -20,6 +20,7 @@ from qbatch.cli.completing import complete_providers
 from qbatch.cli.options import Function
 from qbatch.cli.tables import tell
 from qbatch.errors import SelectionError
+from qbatch.frozen import dataclass
 
 if TYPE_CHECKING:
     from qbatch.executor import Options
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from qbatch.plan import Plan
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Named:
     """What a verb was given: a manifest, or a circuit without one.
 

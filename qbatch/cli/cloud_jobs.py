@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from qbatch.cli.tables import format_table, say, tell
 from qbatch.errors import ProviderError, SelectionError
+from qbatch.frozen import dataclass
 from qbatch.instants import told_if_known
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 TOLD = ("name", "target", "tags", "session", "created_at")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Listing:
     """What one cloud said of its jobs.
 

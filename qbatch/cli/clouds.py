@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from qbatch.errors import CredentialsError, ProviderError
+from qbatch.frozen import dataclass
 
 if TYPE_CHECKING:
     from qbatch.manifest import Manifest
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from qbatch.providers import Driver, Surroundings
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Account:
     """One way to talk to one cloud.
 

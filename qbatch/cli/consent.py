@@ -6,7 +6,6 @@ What counts as consent is `executor.consent`'s; here it is shown, and asked for 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from qbatch.cli.accuracies import planned
@@ -17,6 +16,7 @@ from qbatch.cli.words import headline
 from qbatch.errors import NotApproved
 from qbatch.exchange.exports import check_packages
 from qbatch.executor.consent import agree, refuse_changes
+from qbatch.frozen import dataclass
 from qbatch.manifest.bare import is_circuit
 from qbatch.plan import check_lock, lock_path, notices, write_lock
 from qbatch.plan.pricing.limits import shortfalls, unlimited
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from qbatch.providers import Driver, Target
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Consent:
     """What the person asked for, held against the plan before anything is written or spent.
 

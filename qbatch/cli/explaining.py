@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from qbatch.errors import SelectionError
+from qbatch.frozen import dataclass
 from qbatch.notation import did_you_mean, listed
 
 #: Stands for a name that the person gives.
@@ -22,7 +22,7 @@ MOST_LINES = 8
 Schema = Mapping[str, Any]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Key:
     """A key of a manifest.
 

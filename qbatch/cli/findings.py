@@ -7,7 +7,6 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING, Literal
 from qbatch.cli.exits import Exit, code_of
 from qbatch.cli.tables import tell
 from qbatch.errors import ProviderError, SnapshotError
+from qbatch.frozen import dataclass
 
 if TYPE_CHECKING:
     from qbatch.manifest import Manifest
@@ -44,7 +44,7 @@ MAX_TOLD = 20
 SLOW_SYNC_S = 0.25
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Finding:
     """One thing looked at.
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
+
+from qbatch.frozen import dataclass
 
 if TYPE_CHECKING:
     from qbatch.accuracy.expecting import Forecast
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
 MOST_NAMED = 5
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Expected:
     """What the rounds of a plan are expected to take.
 

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+
+from qbatch.frozen import dataclass
 
 if TYPE_CHECKING:
     from qbatch.plan import Plan
     from qbatch.providers import Target
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class FromOthers:
     """The run folder of a plan with what comes from other runs.
 

@@ -51,24 +51,39 @@ def format_table(head: list[str], rows: list[list[str]], *, indent: str = "") ->
     Cells of figures alone are set to the right; no text is changed. Where a line has no room for
     it, each row is told cell by cell, each with its head.
     """
-    from tabulate import tabulate
-
     kept = [i for i in range(len(head)) if any(row[i] for row in rows)]
     heads = [head[i] for i in kept]
     cells = [[unturned(row[i]) for i in kept] for row in rows]
     aligned = ["right" if _is_numeric(column) else "left" for column in zip(*cells, strict=True)]
-    table = tabulate(
+    lines = [indent + line.rstrip() for line in _aligned(heads, cells, aligned)]
+    width = width_of(sys.stdout)
+    if width is not None and any(_length(line) > width for line in lines):
+        lines = [line for row in cells for line in _record(heads, row, width, indent)]
+    return "\n".join(lines)
+
+
+def _aligned(heads: list[str], cells: list[list[str]], aligned: list[str]) -> Iterable[str]:
+    """The lines of a table as `tabulate` has them, which is not loaded for the most usual."""
+    told = [[each.strip() for each in row] for row in (heads, *cells)]
+    if cells and all(_NARROW.fullmatch(each) for row in told for each in row):
+        columns = zip(*told, strict=True)
+        widths = [max(len(head) + 2, *map(len, rest)) for head, *rest in columns]
+        return [
+            "  ".join(
+                cell.rjust(width) if side == "right" else cell.ljust(width)
+                for cell, width, side in zip(row, widths, aligned, strict=True)
+            )
+            for row in told
+        ]
+    from tabulate import tabulate
+
+    return tabulate(
         cells,
         headers=heads,
         tablefmt="plain",
         disable_numparse=True,
         colalign=aligned or None,
-    )
-    lines = [indent + line.rstrip() for line in table.splitlines()]
-    width = width_of(sys.stdout)
-    if width is not None and any(_length(line) > width for line in lines):
-        lines = [line for row in cells for line in _record(heads, row, width, indent)]
-    return "\n".join(lines)
+    ).splitlines()
 
 
 def _is_numeric(column: tuple[str, ...]) -> bool:

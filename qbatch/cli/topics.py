@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from importlib import resources
+
+from qbatch.frozen import dataclass
 
 _LINK = re.compile(r"\[([^\]]+)\]\((?!https?:)[^)\s]*\)")
 _MARK = re.compile(r"^<!-- .*? -->\n", re.MULTILINE)
@@ -13,7 +14,7 @@ _ROW = re.compile(r"^\| (.*) \| (.*) \|$", re.MULTILINE)
 _PAGE = re.compile(r"\]\(([\w-]+)\.md\)")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Section:
     """A heading of a page, with what stands below it.
 

@@ -18,7 +18,6 @@ import re
 import time
 from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -27,6 +26,7 @@ from qbatch.errors import ConsentError, NotApproved, SnapshotError
 from qbatch.executor.ages import wanted_by_age
 from qbatch.executor.agreed import Agreed
 from qbatch.executor.engine import WANTED, Settings
+from qbatch.frozen import dataclass
 from qbatch.plan import (
     Had,
     SavedPlan,
@@ -62,7 +62,7 @@ MAX_CHANGES = 10
 Approve = bool | str | Path | SavedPlan | Mapping[str, float] | Offer | Callable[[Offer], bool]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Asking:
     """A question that is asked only where a word that was given beforehand does not agree.
 

@@ -6,7 +6,7 @@ Rule: what cannot be quoted stops nothing, and the person is told why: the job m
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from random import Random
 
 import trio
@@ -14,6 +14,7 @@ import trio
 from qbatch.errors import ProviderError, Unavailable
 from qbatch.executor.enquire import ATTEMPTS, LIMIT_S
 from qbatch.executor.retry import Retry
+from qbatch.frozen import dataclass
 from qbatch.job import CompositeJob
 from qbatch.plan import Plan
 from qbatch.plan.packing import PiecesOf
@@ -45,7 +46,7 @@ def wait_quoted(
     return trio.run(ask)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Unquoted:
     """A job that was not quoted.
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from functools import partial
 from typing import NamedTuple
 
@@ -23,6 +23,7 @@ from qbatch.accuracy.standing import Standing, standings_of
 from qbatch.executor.engine import Settings
 from qbatch.executor.events import Decided, Observer, Summary, Warned
 from qbatch.executor.execute import Only
+from qbatch.frozen import dataclass
 from qbatch.manifest.accuracy import AdaptiveShots
 from qbatch.notation import listed
 from qbatch.plan import Plan
@@ -34,7 +35,7 @@ from qbatch.snapshot.borrowing import Borrower
 Work = Callable[[Settings], Awaitable[Summary]]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Rounds:
     """What rounds are decided for.
 

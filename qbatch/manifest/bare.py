@@ -12,10 +12,11 @@ import json
 import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 
 from qbatch.errors import Place, SourceErrors
+from qbatch.frozen import dataclass
 from qbatch.manifest.files import read_text, refuse
 from qbatch.manifest.models import Manifest
 from qbatch.manifest.nodes import plain_type
@@ -46,7 +47,7 @@ def file_of(path: Path) -> Path:
     return Path(file) if colon and file.endswith(".py") and function.isidentifier() else path
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class BareCircuit:
     """A circuit without a manifest, and what is asked of it.
 

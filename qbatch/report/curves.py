@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from qbatch.curves import CurveError
+from qbatch.frozen import dataclass
 from qbatch.report.canvas import INK, Canvas
 from qbatch.report.numbers import percent
 from qbatch.report.scales import Palette
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 _PLACES = 400
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Drawn:
     """A fitted curve in one panel.
 

@@ -15,10 +15,10 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import ClassVar
 
+from qbatch.frozen import dataclass
 from qbatch.result.expression import SumReader, read_at_once, read_sum
 from qbatch.result.notation import NotationError
 from qbatch.result.written import MOST_TERMS, Term
@@ -26,7 +26,7 @@ from qbatch.result.written import MOST_TERMS, Term
 _I = -1
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class PauliSum:
     """A real sum of products of Paulis.
 

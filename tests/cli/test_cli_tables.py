@@ -14,9 +14,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
+from tabulate import tabulate
 
 from qbatch import cli
 from qbatch.cli.tables import format_table, packed, wrapped
+from qbatch.notation import unturned
 from tests.cli.test_cli_results import change
 
 Call = Callable[..., Any]
@@ -163,3 +165,36 @@ def test_columns_stand_below_each_other_whatever_letters_there_are(
     for line, row in zip(lines, rows, strict=True):
         assert line.split() == " ".join(row).split()
         assert line.endswith(row[-1])
+
+
+CELLS = st.text(" ab1.é–\u202f→-", max_size=6) | st.sampled_from(["", "0.5", "12,000", "量子"])
+HEADS = CELLS.map(str.strip).filter(bool)
+
+
+@given(
+    st.integers(1, 4).flatmap(
+        lambda number: st.tuples(
+            st.lists(HEADS, min_size=number, max_size=number),
+            st.lists(st.lists(CELLS, min_size=number, max_size=number), min_size=1, max_size=4),
+        )
+    )
+)
+def test_a_table_is_the_librarys(table: tuple[list[str], list[list[str]]]) -> None:
+    heads, rows = table
+    kept = [at for at in range(len(heads)) if any(row[at] for row in rows)]
+    cells = [[unturned(row[at]) for at in kept] for row in rows]
+    sides = [
+        "right" if all(set(row[at]) <= set("0123456789 ,.?-\u202f") for row in rows) else "left"
+        for at in kept
+    ]
+    expected = tabulate(
+        cells,
+        headers=[heads[at] for at in kept],
+        tablefmt="plain",
+        disable_numparse=True,
+        colalign=sides or None,
+    )
+    found = format_table(heads, rows)
+    assert [line.rstrip() for line in found.rstrip("\n").splitlines()] == [
+        line.rstrip() for line in expected.rstrip("\n").splitlines()
+    ]

@@ -20,13 +20,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from qbatch.across.fitting.errors import Linear
 from qbatch.across.fitting.starts import Start, starts_of
 from qbatch.across.fitting.weighing import Data, Weights
 from qbatch.curves import Curve, Kind
+from qbatch.frozen import dataclass
 from qbatch.result import ByForm, Estimate
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ class NoFitError(ValueError):
     """There is no fit that could be told; the message says why."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Solution:
     """A curve fitted to points.
 

@@ -9,10 +9,10 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from qbatch.curves import Curve, CurveError
+from qbatch.frozen import dataclass
 
 if TYPE_CHECKING:
     import numpy as np
@@ -28,7 +28,7 @@ _PER_PERIOD, _MOST_FREQUENCIES = 4, 2000
 MAX_STARTS = 6
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class _Place:
     """One of a grid, with what is linear solved there."""
 
@@ -38,7 +38,7 @@ class _Place:
     factors: tuple[float, ...]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class _Grid:
     """How one curve begins.
 

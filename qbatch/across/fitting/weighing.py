@@ -14,10 +14,10 @@ independently, for too few forms tell how they do not; `errors` has how their cu
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from qbatch.across.fitting.repetitions import Forms
+from qbatch.frozen import dataclass
 from qbatch.result import Estimate
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ _AGREES = 1e-6
 _OWN = 0.05
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Data:
     """Points to fit a curve to.
 
@@ -94,7 +94,7 @@ class Data:
         return found
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Weights:
     """What makes of points' distances from a curve numbers that err independently, each by 1.
 

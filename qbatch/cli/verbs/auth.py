@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +10,7 @@ import click
 
 from qbatch.cli.options import json_option, trust_option
 from qbatch.cli.tables import say, tell
+from qbatch.frozen import dataclass
 
 if TYPE_CHECKING:
     from qbatch.cli.clouds import Account
@@ -52,7 +52,7 @@ def auth(manifest: Path | None, trust: bool, as_json: bool) -> int:
     return _code(verdicts, is_manifest=loaded is not None)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Verdict:
     """What came of testing an account.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +13,7 @@ import click
 from qbatch.cli.completing import complete_providers
 from qbatch.cli.options import json_option, trust_option
 from qbatch.cli.tables import flat, format_table, say, tell
+from qbatch.frozen import dataclass
 from qbatch.instants import told_if_known
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 Listed = dict[str, "Sequence[Target] | ProviderError"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Choices:
     """What options of a cloud's backends may be, as the cloud lists it.
 

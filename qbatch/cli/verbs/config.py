@@ -6,7 +6,7 @@ import json
 import os
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from textwrap import wrap
 
@@ -14,12 +14,13 @@ import click
 
 from qbatch.cli.options import json_option
 from qbatch.cli.tables import format_table, width_of
+from qbatch.frozen import dataclass
 
 #: Characters of a value that stand on a line at least.
 LEAST_ROOM = 20
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Setting:
     """One value.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +22,7 @@ from qbatch.cli.options import (
     trust_option,
 )
 from qbatch.cli.tables import format_table, say, tell
+from qbatch.frozen import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -138,7 +139,7 @@ def _planned(manifest: Manifest, folder: Path, around: Surroundings, *, is_anew:
     return made
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class _Seen:
     """What a plan amounts to.
 

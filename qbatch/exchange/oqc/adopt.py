@@ -14,7 +14,7 @@ import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import chain
 from pathlib import Path
@@ -26,6 +26,7 @@ from qbatch.exchange.oqc.cases import Case, read_cases
 from qbatch.exchange.oqc.format import SavedError, SavedJob, SavedResult
 from qbatch.exchange.oqc.manifest import Wish, manifest_text
 from qbatch.executor.fetching import pack_result
+from qbatch.frozen import dataclass
 from qbatch.job import CompositeJob, Job, JobState
 from qbatch.manifest import parse_manifest
 from qbatch.manifest.models import Analysis
@@ -47,7 +48,7 @@ MAX_CHILDREN = 500
 MANIFEST = "manifest.yaml"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Adopted:
     """What an import came to.
 
