@@ -134,6 +134,13 @@ def test_a_column_of_a_file_keeps_numbers_text_and_leading_zeros_apart(tmp_path:
         values(tmp_path, **{"from": {"file": "a.csv", "column": "bits"}})
 
 
+@pytest.mark.parametrize("text", ["1e999", "-1e400"])
+def test_a_number_of_a_column_that_no_float_can_hold_is_refused(tmp_path: Path, text: str) -> None:
+    Path(tmp_path, "a.csv").write_text(f"theta\n0.5\n\n{text}\n")
+    with pytest.raises(SourceError, match=rf"a.csv:4: column 'theta' has {text} here, which is no"):
+        values(tmp_path, **{"from": {"file": "a.csv", "column": "theta"}})
+
+
 @pytest.mark.parametrize(
     ("file", "column", "message"),
     [

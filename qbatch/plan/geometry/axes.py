@@ -265,7 +265,14 @@ def _cells(rows: Iterator[list[str]], axis: FileAxis) -> Sequence[Value]:
                 Place(axis.file, line),
                 f"column {axis.column!r} is empty here; write a value there, or take the row out",
             )
-        values.append(_typed(row[at].strip()))
+        value = _typed(row[at].strip())
+        if isinstance(value, float) and not math.isfinite(value):
+            raise SourceError(
+                Place(axis.file, line),
+                f"column {axis.column!r} has {row[at].strip()[:40]} here, which is not finite; "
+                "write a finite number, or take the row out",
+            )
+        values.append(value)
         if len(values) > MAX_POINTS:
             raise ValueError(f"{axis.file!r} has more than {MAX_POINTS:,} rows; leave some out")
     return _packed(values)
