@@ -100,9 +100,11 @@ def _all(snapshot: Snapshot, backends: Iterable[str]) -> list[int]:
 
 def _due(snapshot: Snapshot, backends: Iterable[str]) -> list[int]:
     """Choose the newest of which the next question is due."""
-    now, asked = snapshot.now(), read_asked(snapshot.meta())
+    now = snapshot.now()
     chosen: dict[str, list[int]] = {name: [] for name in backends}
-    for row, backend in snapshot.unbilled_composites(now - OLDEST_S):
+    unbilled = snapshot.unbilled_composites(now - OLDEST_S)
+    asked = read_asked(snapshot.meta()) if unbilled else {}
+    for row, backend in unbilled:
         theirs, before = chosen.get(backend), asked.get(row)
         if theirs is None or len(theirs) >= MOST_IN_RUN:
             continue

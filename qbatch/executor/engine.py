@@ -78,6 +78,10 @@ class Settings:
     rates: Rates = field(default_factory=dict)
     ask_more: Callable[[Excess], float | None] | None = None
 
+    async def offload(self, work: Callable[[], T]) -> T:
+        """Do long work in a thread; on a virtual clock here, for time must not pass meanwhile."""
+        return work() if self.is_inline else await trio.to_thread.run_sync(work)
+
     @classmethod
     def of(cls, manifest: Manifest) -> Settings:
         """The settings a manifest asks for."""
@@ -124,10 +128,8 @@ class Engine:
     _refused: set[Limit] = field(default_factory=set)
 
     async def offload(self, work: Callable[[], T]) -> T:
-        """Do long work in a thread; on a virtual clock here, for time must not pass meanwhile."""
-        if self.settings.is_inline:
-            return work()
-        return await trio.to_thread.run_sync(work)
+        """Do long work beside the loop; see `Settings`."""
+        return await self.settings.offload(work)
 
     async def take_slots(self, backend: BackendRun) -> None:
         """Wait until the backend and the run take one more composite job; both count it, or none.

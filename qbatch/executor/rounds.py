@@ -14,8 +14,6 @@ from dataclasses import field, replace
 from functools import partial
 from typing import NamedTuple
 
-import trio
-
 from qbatch.accuracy.affording import Money
 from qbatch.accuracy.deciding import MORE, NO_MONEY, Decision
 from qbatch.accuracy.kept import ROUND, TERMS, History, dump_round, dump_terms, read_terms
@@ -63,7 +61,7 @@ class Rounds:
         while self.plan.has_accuracies and _may_go_on(summary, self.settings):
             for each in self.snapshot.review():
                 self.observer(Warned(str(each)))
-            decided = await self._offload(partial(self.decide, summary.over_budget))
+            decided = await self.settings.offload(partial(self.decide, summary.over_budget))
             if not any(each.is_new for each in decided):
                 return replace(summary, over_budget={**_short(decided), **summary.over_budget})
             new = [each.standing for each in decided if each.is_new]
@@ -100,12 +98,9 @@ class Rounds:
         return history.wanted((point.id, point.shots) for point in self.plan.points())
 
     def _note_terms(self) -> None:
-        if self.plan.has_accuracies or TERMS in self.snapshot.meta():
+        if self.plan.has_accuracies or self.snapshot.fact(TERMS) is not None:
             points = ((point.id, point.shots) for point in self.plan.points())
             self.snapshot.set_meta(**{TERMS: dump_terms(points)})
-
-    async def _offload(self, work: Callable[[], list[_Decided]]) -> list[_Decided]:
-        return work() if self.settings.is_inline else await trio.to_thread.run_sync(work)
 
 
 class _Decided(NamedTuple):

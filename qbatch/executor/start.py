@@ -283,6 +283,7 @@ async def run_async_with(source: Manifest | str | Path, options: Options) -> Run
             states = finish(snapshot, plan, targets, options.observer)
             summary = replace(summary, states=states or summary.states, untold=notices.failures)
             notices.end(snapshot, summary)
+            await settings.offload(snapshot.close)  # its seal is made of all of the file
     done = Run(folder)
     done.summary = summary
     return done

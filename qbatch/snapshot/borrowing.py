@@ -199,7 +199,7 @@ class Borrower(SettingAside):
         Args:
             apart: As for `borrow`.
         """
-        if REUSED not in self.meta():
+        if self.fact(REUSED) is None:
             return []
         ids = self._db.execute(
             "SELECT DISTINCT content FROM points WHERE start >= ?", (FIRST_OF_OTHERS,)

@@ -215,6 +215,11 @@ class Steps:
         with translated(self.path), checked(self.path):
             return read_meta(self._reader)
 
+    def fact(self, key: str) -> str | None:
+        """One of these facts: the others, the manifest among them, are not read for it."""
+        with translated(self.path), checked(self.path):
+            return read_fact(self._reader, key)
+
     def set_meta(self, **values: str) -> None:
         """Note facts of the run as a whole, in a step of their own."""
         with self.transaction():

@@ -7,6 +7,7 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 import time
 from dataclasses import fields
 from inspect import getdoc, signature
@@ -22,7 +23,7 @@ from qbatch.errors import CredentialsError, NotApproved, RunLockedError, SourceE
 from qbatch.executor import Offer, Options, Started, Warned, run, run_async, wait_described
 from qbatch.job import JobState
 from qbatch.providers import Surroundings, Target
-from qbatch.snapshot import Run, Snapshot
+from qbatch.snapshot import Run, Snapshot, database
 from qbatch.snapshot.database import open_writer
 from qbatch.snapshot.lock import Note
 from tests.daily import mostly_slow
@@ -96,6 +97,22 @@ def test_it_works_inside_a_running_trio_loop(manifest: Path, drivers: list[Any])
 
     assert trio.run(plain).summary.completed == 3
     assert trio.run(awaited).summary.total == 0
+
+
+def test_a_large_folder_is_sealed_beside_the_loop(
+    manifest: Path, drivers: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sealing: list[threading.Thread] = []
+    seal_of = database.seal_of
+
+    def noted(path: Path) -> bytes:
+        sealing.append(threading.current_thread())
+        return seal_of(path)
+
+    monkeypatch.setattr(database, "seal_of", noted)
+    trio.run(run_async, manifest)
+    assert sealing
+    assert threading.main_thread() not in sealing
 
 
 def test_every_run_of_a_folder_has_one_id_and_a_fresh_one_another(

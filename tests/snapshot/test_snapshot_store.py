@@ -420,3 +420,11 @@ def test_what_was_taken_counts_twice_where_a_person_buys_it_again(
         first = 3.0 if "cost" in known else 4.0
         assert [entry.counted for entry in snapshot.ledger()] == [first, 4.0]
         assert [entry.refunded for entry in snapshot.ledger()] == [0.0, 0.0]
+
+
+def test_a_fact_is_read_as_all_of_them_are(tmp_path: Path) -> None:
+    with Snapshot(tmp_path) as snapshot:
+        snapshot.set_meta(name="a", manifest_path=str(tmp_path / "m.yaml"))
+        meta = snapshot.meta()
+        assert {key: snapshot.fact(key) for key in (*meta, "none")} == {**meta, "none": None}
+        assert meta["manifest_path"] == str(tmp_path / "m.yaml")
