@@ -175,7 +175,7 @@ def test_what_was_dropped_or_told_of_counts_no_more():
     careless, told = Careless(), list[object]()
     tell = Told(lambda _: None, lambda *it: told.append(it), lambda *it: told.append(it))
     given = GivenOut(Offered("careless", cast(Engine, careless)), 1.0, tell)
-    chunk, answer = Chunk("", b"", (), 1.0, 0), Answer.__new__(Answer)
+    chunk, answer = Chunk("", b"", (), 1.0, 0), object.__new__(Answer)
     given.put(chunk)
     given.put(chunk)
     kept, gone = careless.tasks
