@@ -124,7 +124,8 @@ def _begin_all_anew(db: sqlite3.Connection) -> None:
     for ordinal, generation in db.execute("SELECT ordinal, generation FROM jobs").fetchall():
         row = JobRow(ordinal, Job("", JobState.CREATED, generation + 1)).values(2e9)
         db.execute(
-            "REPLACE INTO jobs VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL)", (ordinal, *row)
+            "REPLACE INTO jobs VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL)",
+            (*row, crc_of(row)),
         )
         seq += 1
         move = (seq, 2e9, ordinal, "created", "")
