@@ -1,6 +1,7 @@
 """Boundaries in turn, until a process ends that was not killed.
 
-Every fifth one first, among them the ones before the end; then those between, while there is time.
+Every eleventh one first; then the end is looked for by halves; then those between, while there is
+time.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ KINDS = ("w", "h")
 STEPS = {("detach", "h"): 3, ("late", "w"): 2, ("late", "h"): 2}
 
 #: Of so many boundaries, one is met whatever the time. Prime to `DOUBLE_EVERY`.
-LEAP = 5
+LEAP = 11
 
 #: Of so many boundaries, one is followed by a second kill, of the process that takes it up.
 DOUBLE_EVERY = 4
@@ -60,7 +61,9 @@ def sweep(
     cases = (_case(verb, cloud, kind, seed, at) for at in walk)
 
     def see(done: list[Played]) -> bool:
-        if not done[-1].reached:
+        if done[-1].reached:
+            walk.reached = max(walk.reached, boundary_of(done[-1]))
+        else:
             walk.end = min(walk.end, boundary_of(done[-1]))
         return False
 
@@ -83,10 +86,12 @@ class Walk:
 
     Attributes:
         end: The first that a process did not have, as far as is known.
+        reached: The last that a process had, as far as is known.
     """
 
     def __init__(self, step: int, allowance: Allowance) -> None:
         self.end: float = inf
+        self.reached = 0
         self._step, self._leap, self._allowance = step, LEAP * step, allowance
         self._met = set[int]()
 
@@ -99,10 +104,10 @@ class Walk:
             yield self._meet(between[0])
 
     def _between(self) -> list[int]:
-        """Boundaries still to be met, those before the end first and whatever the time."""
+        """Boundaries still to be met; whatever the time those first that halve where the end is."""
         left = [at for at in range(1, int(self.end), self._step) if at not in self._met]
-        last = [at for at in left if at > self.end - self._leap]
-        return last or ([] if self._allowance.is_spent else left)
+        last = [at for at in left if at > self.reached]
+        return last[len(last) // 2 :] or ([] if self._allowance.is_spent else left)
 
     def _meet(self, at: int) -> int:
         self._met.add(at)

@@ -16,7 +16,7 @@ from tests.crash.world import World
 #: and one collection each, since how often a process polls beyond that is up to the machine's pace.
 MET = {"run": (12, 20), "late": (9, 17), "detach": (8, 12), "fetch": (4, 7), "cancel": (4, 15)}
 
-#: So long is a sweep; every fifth boundary is met even if that takes longer.
+#: So long is a sweep; every eleventh boundary is met even if that takes longer.
 SWEEP_S = 2.0
 
 

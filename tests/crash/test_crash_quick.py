@@ -61,10 +61,12 @@ def test_a_walk_meets_all_boundaries_or_some_and_the_last(step: int, seconds: fl
             if at > last:
                 walk.end = min(walk.end, at)
             else:
+                walk.reached = max(walk.reached, at)
                 met.append(at)
         all_of_them = range(1, last + 1, step)
         assert len(met) == len(set(met))
         assert seconds == 0 or set(met) == set(all_of_them)
+        assert seconds > 0 or len(met) <= last // (LEAP * step) + 1 + LEAP.bit_length()
         assert {*all_of_them[::LEAP], all_of_them[-1]} <= set(met) <= set(all_of_them)
 
 
