@@ -116,7 +116,7 @@ ASKED = {
 def test_whatever_the_budgets_are_no_cloud_sells_more(tmp_path: Path) -> None:
     chance = Random(14)
     stopped = 0
-    for number in for_a_while(range(1000), 4, 12.0):
+    for number in for_a_while(range(1000), 4, 6.0):
         limits = {name: chance.uniform(0.3, 1.2) * most for name, (_, most) in ASKED.items()}
         lines = [f"  {name}: {{{ASKED[name][0]}: {limit:.6f}}}" for name, limit in limits.items()]
         aim = f"  aim: {chance.choice(['worst', 'total'])}"

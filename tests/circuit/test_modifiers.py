@@ -70,12 +70,12 @@ def test_random_programs_are_written_as_what_they_are():
 
 @pytest.mark.slow
 def test_thousands_of_random_programs_are_the_unitaries_numpy_says():
-    assert list(differences(for_a_while(range(10_000, 13_000), 700, 10.0), written=False)) == []
+    assert list(differences(for_a_while(range(10_000, 13_000), 700, 5.0), written=False)) == []
 
 
 @pytest.mark.slow
 def test_hundreds_of_random_programs_are_written_as_what_they_are():
-    assert list(differences(for_a_while(range(20_000, 21_000), 150, 10.0), written=True)) == []
+    assert list(differences(for_a_while(range(20_000, 21_000), 150, 5.0), written=True)) == []
 
 
 @pytest.mark.parametrize("name", unitaries.GATES)

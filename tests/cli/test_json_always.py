@@ -155,7 +155,7 @@ def test_nothing_found_and_nothing_to_do_are_told_as_json(place: Path, qbatch: C
 def test_every_verb_writes_one_document_or_an_error(
     place: Path, qbatch: Call, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    wrong = [told(words, qbatch) for words in for_a_while(calls(), 60, 15.0)]
+    wrong = [told(words, qbatch) for words in for_a_while(calls(), 60, 8.0)]
     assert "\n\n".join(filter(None, wrong)) == ""
 
 

@@ -28,7 +28,7 @@ QUICK = (
 )
 
 #: Each kind is played so often at each cloud, and more while its seconds last.
-LEAST, SPARE_S = 3, 8.0
+LEAST, SPARE_S = 2, 4.0
 
 
 def sums_of(played: list[Played]) -> tuple[int, int]:

@@ -132,7 +132,7 @@ CASES = [
     replace(CLOUDS[number % 2], is_aging=is_aging)
     for number, is_aging in enumerate((True, False, False, True))
 ]
-LEAST, SPARE_S = 2, 12.0
+LEAST, SPARE_S = 2, 6.0
 
 #: Kills of one case, and about how many boundaries a process meets that buys some of it.
 KILLS, WITHIN = 4, {"w": (2, 25), "h": (8, 80)}

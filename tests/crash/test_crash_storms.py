@@ -14,7 +14,7 @@ SEED = 1
 #: So many storms, in parts that workers share; about 1.6 processes are killed in each. Of a part,
 #: at least so many are played, and the others while its seconds last.
 STORMS, PARTS = 340, 10
-LEAST, PART_S = 18, 18.0
+LEAST, PART_S = 12, 9.0
 
 
 @pytest.mark.slow

@@ -36,7 +36,7 @@ from tests.executor.fake_drivers import FakeCloud, Ledger, lost_before, plan_of,
 from tests.proving import for_a_while
 
 #: Cases of a sample; of each slow test, at most, and at least in `SHARE_S`; and how many of these.
-FEW, SHARE, LEAST, SHARE_S, SHARES = 20, 75, 20, 5.0, 16
+FEW, SHARE, LEAST, SHARE_S, SHARES = 20, 75, 20, 2.5, 16
 
 #: Name -> how it is played, and what happens to it.
 RUNS: Mapping[str, tuple[Callable[[Path], Played], Mapping[mutating.Mutation, int]]] = {

@@ -32,7 +32,7 @@ CELLS = [(name, call) for name in BACKENDS for call in CALLS if (name, call) not
 #: Answers spoilt per provider and call: 10,000 and more in all, unless the seconds are over before;
 #: so many of them whatever the time, and a sample for every day.
 MANY, LEAST, FEW = 250, 50, 10
-SECONDS = 1.5
+SECONDS = 0.8
 
 #: Another one spoils in other ways.
 SEED = os.environ.get("QBATCH_FUZZ_SEED", "1")

@@ -106,7 +106,7 @@ def shots_of(run: Run) -> int:
 
 @pytest.mark.slow
 def test_what_is_left_to_buy_is_what_the_books_have(tmp_path: Path) -> None:
-    for seed in for_a_while(itertools.count(), 8, 12.0):
+    for seed in for_a_while(itertools.count(), 8, 6.0):
         clouds = Clouds(*TARGETS)
         folder = tmp_path / str(seed)
         folder.mkdir()

@@ -26,7 +26,7 @@ from tests.fuzz.whole_runs import TARGETS, Clouds, expected, manifest_of, times_
 from tests.proving import for_a_while
 
 #: Runs per provider: for every day; at most, and at least in `SECONDS`, for once in a while.
-FEW, MANY, LEAST, SECONDS = 2, 30, 8, 8.0
+FEW, MANY, LEAST, SECONDS = 2, 30, 6, 4.0
 
 PROVIDERS = list(TARGETS)
 

@@ -97,7 +97,7 @@ def test_every_option_misspelt_once_is_told_at_its_place(tmp_path, provider):
 @pytest.mark.slow
 def test_every_option_misspelt_in_every_way_is_told_at_its_place(tmp_path):
     ways = random.Random(7).sample(ALL, len(ALL))
-    for provider, path, word in for_a_while(ways, least=300, seconds=10.0):
+    for provider, path, word in for_a_while(ways, least=300, seconds=5.0):
         check(tmp_path, provider, path, word)
 
 

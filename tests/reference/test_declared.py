@@ -23,7 +23,7 @@ from tests.proving import for_a_while
 
 SEED = 1
 #: Experiments, at least, of the slow proof, and how long it goes on.
-LEAST, SECONDS = 40, 12.0
+LEAST, SECONDS = 40, 6.0
 #: No fair estimate is as many standard errors away, of those that a proof looks at.
 SURE = 5.5
 

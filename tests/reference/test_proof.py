@@ -16,10 +16,10 @@ from tree import Program
 from tests.proving import for_a_while
 
 PROGRAMS, SHARES = 5_000, 10
-SHARE_S, LEAST = 4.0, PROGRAMS // SHARES // 12
+SHARE_S, LEAST = 2.0, PROGRAMS // SHARES // 12
 
 #: Programs on which every subject is tried, at least and at most, and how long.
-WHOLE_LEAST, WHOLE_MOST, WHOLE_S = 20, 100, 15.0
+WHOLE_LEAST, WHOLE_MOST, WHOLE_S = 20, 100, 8.0
 
 
 def _for_a_while(seed: int, least: int, most: int, seconds: float) -> Iterator[tuple[int, Program]]:

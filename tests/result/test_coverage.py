@@ -16,7 +16,7 @@ from tests.result import coverage
 from tests.result.coverage import Case, Row
 
 #: Data sets of each number, and how many once `LONG_S` have gone by: a slow machine proves less.
-DATA_SETS, LEAST, LONG_S = 2000, 500, 15.0
+DATA_SETS, LEAST, LONG_S = 2000, 500, 8.0
 
 
 def measured(cases: Callable[[], Iterator[Case]]) -> list[Row]:
