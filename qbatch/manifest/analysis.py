@@ -303,6 +303,13 @@ class Analysis(Model):
         makers = (own for own, spec in self.own_at_points.items() if number in spec.returns)
         return next(makers, number)
 
+    def narrowing(self, number: str) -> str:
+        """Say what makes the interval of a number narrower: "more shots"."""
+        if number not in self.names:
+            return self.mitigation.narrowing("*")  # it is made of those of several points
+        raw, _, method = number.rpartition(".")
+        return self.mitigation.narrowing(method if raw else "")
+
     @property
     def own_over_axes(self) -> Mapping[str, OwnAnalysis]:
         """Own analyses that are called with groups of points."""

@@ -102,3 +102,16 @@ class Mitigation(Model):
     def methods(self) -> tuple[str, ...]:
         """Names of the methods that are asked for: the endings of the numbers they give."""
         return tuple(name for name in type(self).model_fields if getattr(self, name) is not None)
+
+    def narrowing(self, method: str) -> str:
+        """Say what makes an interval narrower.
+
+        Args:
+            method: Of the number: ``twirl``; "" of a raw one, ``*`` of what is made of any.
+        """
+        is_twirled = self.twirl is not None and method in ("twirl", "zne", "*")
+        is_mended = self.readout is not None and bool(method)
+        more = {"more shots": True, "more forms (twirl.n)": is_twirled}
+        more["longer calibrations (readout.shots)"] = is_mended
+        *most, last = (each for each, helps in more.items() if helps)
+        return f"{', '.join(most)} or {last}" if most else last

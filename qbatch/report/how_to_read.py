@@ -27,12 +27,13 @@ def how_to_read(content: Content) -> list[str]:
         "the order declared.",
     ]
     if content.manifest.checks:
+        more = content.manifest.analysis.mitigation.narrowing("*")
         paragraphs.append(
             "Checks are judged on an interval, never on the value alone, and on one that is "
             "wrong no oftener than its level says on either side (Clopper and Pearson's for what "
             "has two values): it may be wider than the one told. x >= a passes when the "
             "whole interval lies at or above a, fails when all of it lies below, and is undecided "
-            "in between: more shots would tell. x == a passes when a lies in the interval, that "
+            f"in between: {more} would tell. x == a passes when a lies in the interval, that "
             "is, when the shots are consistent with it."
         )
     if content.manifest.analysis.distribution is not None:

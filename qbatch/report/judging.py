@@ -70,6 +70,7 @@ class CheckResult:
         meant: The same, given which values the axes have.
         is_across: Whether it is about a number across points.
         maker: What makes its number at a point: an own analysis, or the number itself.
+        narrowing: What makes its number's interval narrower.
         theory: What `expected` stands for in it; None where it names no such thing.
         vars: Numbers that it may name.
         numbers: Verdict -> how many points.
@@ -81,6 +82,7 @@ class CheckResult:
     meant: Narrowed
     is_across: bool = False
     maker: str = ""
+    narrowing: str = "more shots"
     theory: Theory | None = None
     vars: Mapping[str, float] = field(default_factory=dict)
     numbers: Counter[Verdict] = field(default_factory=Counter)
@@ -184,7 +186,7 @@ class CheckResult:
         kept = self.kept.setdefault(verdict, [])
         away = math.inf if estimate is None else margin(check, estimate)
         if len(kept) < MAX_KEPT or away < kept[-1].margin:
-            reason = reason if estimate is None else explain(check, estimate)
+            reason = reason if estimate is None else explain(check, estimate, self.narrowing)
             one = Judgement(id_, name, verdict, estimate, reason, away, check.conditions)
             insort(kept, one, key=lambda each: each.margin)
             del kept[MAX_KEPT:]
@@ -229,6 +231,7 @@ def open_checks(run: Run) -> list[CheckResult]:
             narrowed(check.where, values),
             _read(run, check).name not in run.manifest.analysis.names,
             run.manifest.analysis.maker_of(_read(run, check).name),
+            run.manifest.analysis.narrowing(_read(run, check).name),
             _theory(run, check),
             numbers,
         )

@@ -188,8 +188,14 @@ def _margin(op: str, number: float, low: float, high: float) -> float:
     return low - number if op in (">=", ">") else number - high
 
 
-def explain(check: Check, estimate: Estimate) -> str:
-    """Say in one sentence why `judge` decided as it did: each number, and where it lies."""
+def explain(check: Check, estimate: Estimate, narrowing: str = "more shots") -> str:
+    """Say in one sentence why `judge` decided as it did: each number, and where it lies.
+
+    Args:
+        check: What is claimed.
+        estimate: On which it was judged.
+        narrowing: What makes its interval narrower.
+    """
     low, high = estimate.judged
     numbers = [number for _, number in check.conditions]
     if check.absolute:  # both sides of 0 are limits
@@ -201,7 +207,8 @@ def explain(check: Check, estimate: Estimate) -> str:
         f"{' and '.join(texts)} {'lies' if len(texts) == 1 else 'lie'} {place}"
         for place, texts in places.items()
     )
-    more = "; more shots would narrow it" if judge(check, estimate) is Verdict.UNDECIDED else ""
+    is_open = judge(check, estimate) is Verdict.UNDECIDED
+    more = f"; {narrowing} would narrow it" if is_open else ""
     digits = _digits(low, high, numbers)
     return f"{said} [{low:.{digits}g}, {high:.{digits}g}]{more}"
 

@@ -6,6 +6,7 @@ import pytest
 
 from qbatch.errors import SourceErrors
 from qbatch.manifest import Manifest, parse_manifest
+from qbatch.manifest.models import Analysis
 
 HEAD = """\
 qbatch: 1
@@ -99,3 +100,29 @@ def test_theory_of_a_number_that_is_wrong_itself_is_no_second_mistake() -> None:
         parse_manifest(text.replace('{p1: "1"}', '{p1: "x"}'))
     (error,) = caught.value.exceptions
     assert "analysis.probabilities.p1" in str(error)
+
+
+@pytest.mark.parametrize(
+    ("number", "said"),
+    [
+        ("zz", "more shots"),
+        ("zz.readout", "more shots or longer calibrations (readout.shots)"),
+        (
+            "zz.twirl",
+            "more shots, more forms (twirl.n) or longer calibrations (readout.shots)",
+        ),
+        ("d", "more shots, more forms (twirl.n) or longer calibrations (readout.shots)"),
+    ],
+)
+def test_what_makes_a_number_narrower_is_what_it_is_made_of(number: str, said: str) -> None:
+    analysis = Analysis.model_validate(
+        {
+            "observables": {"zz": "Z0 Z1"},
+            "derived": {"d": "mean(zz.twirl, over=x)"},
+            "mitigation": {"twirl": {"n": 16}, "readout": {}},
+        }
+    )
+    assert analysis.narrowing(number) == said
+    assert analysis.at({}).narrowing(number) == said
+    raw = Analysis.model_validate({"observables": {"zz": "Z0 Z1"}})
+    assert raw.narrowing("zz") == raw.narrowing("d") == "more shots"
