@@ -12,7 +12,8 @@ undecided  too few shots to show any change, or repeats of one side differ as mu
 =========  =========================================================================================
 
 P-values come from all shots of both sides where these are known (`homogeneity_p`, right at any
-size). Of exported files only estimates are: there half of each interval that points at the other
+size). Numbers of several settings are compared by what estimates all repeats together (`repeats`),
+and of exported files only estimates are known: there half of each interval that points at the other
 side is taken for z standard errors, as in MOVER (Zou and Donner, Stat. Med. 27, 1693, 2008), which
 keeps a width where all shots agree. The interval of a change is made of both sides' intervals in
 the same way, at their own level, each change by itself.
@@ -27,7 +28,6 @@ of five: (z(1 - error rate / 2m) + 0.84) standard errors of the difference, m co
 
 from __future__ import annotations
 
-import math
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import field, replace
 from enum import StrEnum
@@ -37,6 +37,7 @@ from typing import TYPE_CHECKING, Any
 from qbatch.difference.circuits import ChangedCircuit, changed_circuits
 from qbatch.difference.pairs import Pair, are_equal, outcomes_pair, pair_of
 from qbatch.difference.references import MachineChange, machine_changes, told_of
+from qbatch.difference.repeats import Repeats, uncertainty
 from qbatch.difference.sides import (
     Asked,
     Measured,
@@ -46,16 +47,7 @@ from qbatch.difference.sides import (
     spread,
     writers_of,
 )
-from qbatch.difference.statistics import (
-    between_p,
-    change_interval,
-    estimated_scatter_p,
-    p_of_estimates,
-    pooled_estimate,
-    scaled,
-    scatter_p,
-    standard_error,
-)
+from qbatch.difference.statistics import between_p, quantile, scatter_p
 from qbatch.errors import SelectionError
 from qbatch.frozen import dataclass
 from qbatch.notation import listed, shortened
@@ -67,7 +59,6 @@ from qbatch.result import (
     shot_values,
     smallest_p,
 )
-from qbatch.result.intervals import normal_quantile
 
 if TYPE_CHECKING:
     from qbatch.manifest.models import Analysis, Value
@@ -292,12 +283,17 @@ class _Comparing:
         exact = self._of_shots(asked, mine, others, mine_counts, other_counts)
         self.pairs += exact
         known = {pair.number for pair in exact}
+        both = self._repeats(self.here, asked, mine), self._repeats(self.there, asked, others)
         for number in _numbers([mine]):
             if number in known or number in self.left_out or number not in _numbers([others]):
                 continue
-            pair = self._of_estimates(number, asked, mine, others)
+            pair = _of_estimates(number, asked, both)
             if pair is not None:
                 self.pairs.append(pair)
+
+    @staticmethod
+    def _repeats(side: Side, asked: Asked, measured: Measured) -> Repeats:
+        return Repeats(measured, side.analysis_at(asked), side.level)
 
     def _of_shots(
         self,
@@ -324,7 +320,8 @@ class _Comparing:
                 continue
             two = (histogram, theirs[number])
             estimates = values[0][number], values[1][number]
-            pair = pair_of(number, asked, estimates, shots, two)
+            levels = self.here.level, self.there.level
+            pair = pair_of(number, asked, estimates, shots, two, levels)
             pair.scatter_p = min(
                 1.0, 2 * min(scatter_p(number, mine, analysis), scatter_p(number, others, analysis))
             )
@@ -339,23 +336,6 @@ class _Comparing:
         """Whether there is a distance, or no number at all."""
         analysis = self.here.analysis
         return analysis is not None and (analysis.distribution is not None or not analysis.names)
-
-    def _of_estimates(
-        self, number: str, asked: Asked, mine: Measured, others: Measured
-    ) -> Pair | None:
-        """Compare a number of which one side tells the estimate alone."""
-        here, there = (pooled_estimate(number, side) for side in (mine, others))
-        if here is None or there is None:
-            return None
-        levels = self.here.level, self.there.level
-        p_value = p_of_estimates(here, there, levels)
-        shots = sum(mine.shots), sum(others.shots)
-        smallest = smallest_p(tuple(sorted(shots)))
-        pair = Pair(number, asked, here, there, shots, p_value, smallest)
-        scatters = map(estimated_scatter_p, (number, number), (mine, others), levels)
-        pair.scatter_p = min(1.0, 2 * min(scatters))
-        pair.between_p = between_p(number, mine, others)
-        return pair
 
     # -- how it is judged --------------------------------------------------------------------------
 
@@ -377,11 +357,8 @@ class _Comparing:
         ]
 
     def _one(self, pair: Pair, is_different: bool | None, alone: float) -> NumberChange:
-        levels = self.here.level, self.there.level
-        low, high = change_interval(pair.here, pair.there)
+        errs = pair.errs
         word, reason = self._word(pair, is_different, alone)
-        errors = map(standard_error, (pair.here, pair.there), levels)
-        spread = math.hypot(*errors)
         return NumberChange(
             pair.number,
             pair.asked,
@@ -390,15 +367,16 @@ class _Comparing:
             pair.here,
             pair.there,
             pair.shots,
-            low,
-            high,
+            errs.low,
+            errs.high,
             pair.p_value,
-            (normal_quantile(1 - alone) + _POWER_Z) * spread,
+            (quantile(1 - alone, errs.freedom) + _POWER_Z) * errs.error,
         )
 
     def _word(self, pair: Pair, is_different: bool | None, alone: float) -> tuple[Word, str]:
         tolerated = self.within.get(pair.number, self.within.get(""))
-        is_within = tolerated is not None and self._is_within(pair, tolerated, alone)
+        low, high = pair.errs.ends(1 - alone)  # of all comparisons together
+        is_within = tolerated is not None and -tolerated <= low and high <= tolerated
         if is_different is None:
             return Word.UNDECIDED, "too few shots to show any change"
         if is_within:
@@ -411,15 +389,20 @@ class _Comparing:
             return Word.UNDECIDED, f"the change may be larger than the {tolerated:g} tolerated"
         return Word.SAME, ""
 
-    def _is_within(self, pair: Pair, tolerated: float, alone: float) -> bool:
-        """Whether the change is within what is tolerated, all comparisons together."""
-        scales = [
-            normal_quantile(1 - alone) / normal_quantile(level)
-            for level in (self.here.level, self.there.level)
-        ]
-        wide = [scaled(one, by) for one, by in zip((pair.here, pair.there), scales, strict=True)]
-        low, high = change_interval(*wide)
-        return -tolerated <= low and high <= tolerated
+
+def _of_estimates(number: str, asked: Asked, both: tuple[Repeats, Repeats]) -> Pair | None:
+    """Compare a number of which estimates alone tell, or shots of several settings."""
+    here, there = (side.estimate(number) for side in both)
+    if here is None or there is None:
+        return None
+    errs = uncertainty(number, both, (here, there))
+    mine, others = (side.measured for side in both)
+    shots = sum(mine.shots), sum(others.shots)
+    smallest = smallest_p(tuple(sorted(shots)))
+    pair = Pair(number, asked, here, there, shots, errs, errs.p_value, smallest)
+    pair.scatter_p = min(1.0, 2 * min(side.scatter_p(number) for side in both))
+    pair.between_p = between_p(number, mine, others)
+    return pair
 
 
 # -- numbers ---------------------------------------------------------------------------------------

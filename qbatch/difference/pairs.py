@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from qbatch.difference.sides import Asked
+from qbatch.difference.statistics import Uncertainty, of_independent
 from qbatch.result import Estimate, Histogram, homogeneity_p, smallest_p
 from qbatch.result.estimate import wilson
 
@@ -27,6 +28,7 @@ class Pair:
     here: Estimate
     there: Estimate
     shots: tuple[int, int]
+    errs: Uncertainty
     p_value: float
     smallest: float
     scatter_p: float = 1.0
@@ -39,11 +41,13 @@ def pair_of(
     estimates: tuple[Estimate, Estimate],
     shots: tuple[int, int],
     two: tuple[Histogram, Histogram],
+    levels: tuple[float, float],
 ) -> Pair:
     """Compare a number of which both sides know the shots."""
+    errs = of_independent(*estimates, levels)
     is_two_valued = len({value for one in two for value, n in one.items() if n}) <= 2
     smallest = smallest_p(tuple(sorted(shots)), two_valued=is_two_valued)
-    return Pair(number, asked, *estimates, shots, homogeneity_p(two), smallest)
+    return Pair(number, asked, *estimates, shots, errs, homogeneity_p(two), smallest)
 
 
 def outcomes_pair(asked: Asked, mine: Counts, others: Counts, analysis: Analysis) -> Pair:
@@ -60,9 +64,11 @@ def outcomes_pair(asked: Asked, mine: Counts, others: Counts, analysis: Analysis
     p_value, bits, ones = min(tests)
     level = analysis.intervals.level
     here, there = (wilson(n, total, level) for n, total in zip(ones, shots, strict=True))
+    errs = of_independent(here, there, (level, level))
     ways = len(told_apart)
     smallest = min(1.0, ways * smallest_p(tuple(sorted(shots))))
-    return Pair(f"P({bits})", asked, here, there, shots, min(1.0, ways * p_value), smallest)
+    p_value = min(1.0, ways * p_value)
+    return Pair(f"P({bits})", asked, here, there, shots, errs, p_value, smallest)
 
 
 def are_equal(mine: Mapping[str, Counts], others: Mapping[str, Counts]) -> bool:

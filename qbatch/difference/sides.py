@@ -11,10 +11,11 @@ alone: then they are what is asked, too. Seeds, dates and point ids are nothing 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
 from dataclasses import field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from qbatch.bases import is_twirled
 from qbatch.difference.facts import facts_of
 from qbatch.difference.texts import Texts
 from qbatch.errors import SelectionError
@@ -27,7 +28,7 @@ from qbatch.result import Counts, Estimate, pool
 if TYPE_CHECKING:
     from qbatch.across.drifting import Drifting
     from qbatch.manifest.models import Analysis
-    from qbatch.snapshot import Run
+    from qbatch.snapshot import PointResult, Run
 
 #: Points of a side; more are refused.
 MOST_POINTS = 200_000
@@ -58,6 +59,23 @@ class Asked(NamedTuple):
         return named(self, self.values, dict.fromkeys(self.values, plain))
 
 
+@dataclass(frozen=True, slots=True)
+class InSettings:
+    """The shots of a point that is measured in several settings.
+
+    Attributes:
+        counts: Setting -> its counts, of those that have some, calibrations included.
+        jobs: Setting of each calibration by which it is mended -> its jobs: row, and counts.
+        settings: All of the point's.
+        forms: Contents of the randomised forms of its circuit, in the order of `settings`.
+    """
+
+    counts: Mapping[str, Counts]
+    jobs: Mapping[str, Sequence[tuple[Hashable, Counts]]]
+    settings: Sequence[str]
+    forms: Sequence[str]
+
+
 @dataclass(slots=True)
 class Measured:
     """What came of one thing asked, of each of its repeats.
@@ -66,6 +84,7 @@ class Measured:
         shots: Of each repeat.
         estimates: Of each repeat: number -> estimate.
         counts: Of each repeat; empty where an exported file tells no shots.
+        in_settings: Of each repeat that is measured in several settings, where these are known.
         drawn: Id of each setting -> its counts, where these are known.
         circuit: Content of the circuit; "" where an exported file tells none.
         programs: Basis of each setting -> digest of what was sent, where that is known.
@@ -74,6 +93,7 @@ class Measured:
     shots: list[int] = field(default_factory=list)
     estimates: list[Mapping[str, Estimate]] = field(default_factory=list)
     counts: list[Counts] = field(default_factory=list)
+    in_settings: list[InSettings] = field(default_factory=list)
     drawn: dict[str, Counts] = field(default_factory=dict)
     circuit: str = ""
     programs: Mapping[str, str] = field(default_factory=dict)
@@ -83,6 +103,8 @@ class Measured:
         self.estimates.append(one.estimates)
         if one.counts is not None:
             self.counts.append(one.counts)
+        if one.in_settings is not None:
+            self.in_settings.append(one.in_settings)
         self.drawn.update(one.drawn)
         self.circuit = self.circuit or one.circuit
         self.programs = self.programs or one.programs
@@ -104,6 +126,7 @@ class Told:
         shots: That there are.
         estimates: Number -> estimate.
         counts: None where they are not told, or are of several settings.
+        in_settings: None where they are not told, or are of one setting.
         drawn: Id of each setting -> its counts; empty where they are not told.
         circuit: Content of the circuit; "" where it is not told.
         programs: Basis of each setting -> digest of what was sent, where that is known.
@@ -114,6 +137,7 @@ class Told:
     shots: int
     estimates: Mapping[str, Estimate]
     counts: Counts | None = None
+    in_settings: InSettings | None = None
     drawn: Mapping[str, Counts] = field(default_factory=dict)
     circuit: str = ""
     programs: Mapping[str, str] = field(default_factory=dict)
@@ -211,11 +235,20 @@ def side_of(name: str, run: Run) -> Side:
         each = ((setting.id, setting.counts) for setting in point.each_setting)
         drawn = {id_: one for id_, one in each if one is not None}
         texts_of = texts.add(run, point), texts.add_programs(run, point)
-        told.append(Told(point.id, asked, point.used, point.estimates, counts, drawn, *texts_of))
+        several = _in_settings(texts, run, point) if point.settings else None
+        known_shots = point.estimates, counts, several, drawn
+        told.append(Told(point.id, asked, point.used, *known_shots, *texts_of))
         check_number(name, told)
     level = manifest.analysis.intervals.level
     known = facts_of(run), "", texts.of, _references(run, texts)
     return Side(name, told, unmeasured, level, manifest.analysis, *known)
+
+
+def _in_settings(texts: Texts, run: Run, point: PointResult) -> InSettings:
+    each = point.each_setting
+    forms = [texts.content(run, setting) for setting in each if is_twirled(setting.basis)]
+    settings = [setting.basis for setting in each]
+    return InSettings(point.counts_by_basis, point.calibrating_jobs, settings, forms)
 
 
 def _references(run: Run, texts: Texts) -> dict[str, Reference]:

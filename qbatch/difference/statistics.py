@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from qbatch.difference.sides import Measured
+from qbatch.frozen import dataclass
 from qbatch.result import Estimate, chi_squared_p, homogeneity_p, shot_values
 from qbatch.result.intervals import normal_quantile
 
@@ -14,24 +15,80 @@ if TYPE_CHECKING:
     from qbatch.manifest.models import Analysis
 
 
-def change_interval(here: Estimate, there: Estimate) -> tuple[float, float]:
-    """The interval of ``there.value - here.value``, of independent estimates, by MOVER.
+@dataclass(frozen=True, slots=True)
+class Uncertainty:
+    """How a change errs.
 
-    >>> low, high = change_interval(Estimate(0.5, 0.05, 0.4, 0.6), Estimate(0.7, 0.05, 0.6, 0.8))
-    >>> round(low, 4), round(high, 4)
+    Attributes:
+        change: What came out.
+        low: Lower end of its interval.
+        high: Its upper end.
+        down: How far below what came out the truth may be: a standard error.
+        up: How far above.
+        freedom: Of Student's quantiles, where forms of a twirled circuit tell that, of which there
+            are few; None: they are normal.
+    """
+
+    change: float
+    low: float
+    high: float
+    down: float
+    up: float
+    freedom: int | None = None
+
+    @property
+    def p_value(self) -> float:
+        """The p-value of the change, by the standard error that points at none."""
+        spread = self.down if self.change > 0 else self.up
+        if not self.change:
+            return 1.0
+        return _two_sided(abs(self.change) / spread, self.freedom) if spread else 0.0
+
+    @property
+    def error(self) -> float:
+        """A standard error that is not 0 where all shots agree."""
+        return math.hypot(self.down, self.up) / math.sqrt(2)
+
+    def ends(self, level: float) -> tuple[float, float]:
+        """The interval of another level."""
+        times = quantile(level, self.freedom)
+        return self.change - times * self.down, self.change + times * self.up
+
+
+def quantile(level: float, freedom: int | None = None) -> float:
+    """Find how many standard errors an interval reaches to each side; see `Uncertainty`."""
+    if freedom is None:
+        return normal_quantile(level)
+    from scipy.special import stdtrit
+
+    return -float(stdtrit(freedom, (1 - level) / 2))
+
+
+def _two_sided(errors: float, freedom: int | None) -> float:
+    if freedom is None:
+        return math.erfc(errors / math.sqrt(2))
+    from scipy.special import stdtr
+
+    return float(2 * stdtr(freedom, -errors))
+
+
+def of_independent(
+    here: Estimate, there: Estimate, levels: tuple[float, float], freedom: int | None = None
+) -> Uncertainty:
+    """Tell how the change between two independent estimates errs, by MOVER.
+
+    >>> one, other = Estimate(0.5, 0.05, 0.4, 0.6), Estimate(0.7, 0.05, 0.6, 0.8)
+    >>> found = of_independent(one, other, (0.95, 0.95))
+    >>> round(found.low, 4), round(found.high, 4)
     (0.0586, 0.3414)
     """
     change = there.value - here.value
-    down = math.hypot(there.value - there.low, here.high - here.value)
-    up = math.hypot(there.high - there.value, here.value - here.low)
-    return change - down, change + up
-
-
-def scaled(estimate: Estimate, by: float) -> Estimate:
-    """An estimate whose interval is so many times as wide."""
-    value = estimate.value
-    low, high = value - by * (value - estimate.low), value + by * (estimate.high - value)
-    return Estimate(value, estimate.se, low, high)
+    times = [quantile(level, freedom) for level in levels]
+    below = (here.high - here.value, there.value - there.low)
+    above = (here.value - here.low, there.high - there.value)
+    down, up = (math.hypot(a / times[0], b / times[1]) for a, b in (below, above))
+    low, high = change - math.hypot(*below), change + math.hypot(*above)
+    return Uncertainty(change, low, high, down, up, freedom)
 
 
 def standard_error(estimate: Estimate, level: float) -> float:
@@ -39,22 +96,16 @@ def standard_error(estimate: Estimate, level: float) -> float:
     return (estimate.high - estimate.low) / 2 / normal_quantile(level)
 
 
-def p_of_estimates(here: Estimate, there: Estimate, levels: tuple[float, float]) -> float:
-    """The p-value of a change between two estimates, by the halves that point at each other."""
-    change = there.value - here.value
-    if change == 0:
-        return 1.0
-    ends = (here.high, there.low) if change > 0 else (here.low, there.high)
-    halves = [
-        abs(end - one.value) / normal_quantile(level)
-        for end, one, level in zip(ends, (here, there), levels, strict=True)
-    ]
-    spread = math.hypot(*halves)
-    return math.erfc(abs(change) / spread / math.sqrt(2)) if spread else 0.0
+def pooled_estimate(
+    number: str, measured: Measured, *, are_independent: bool = True
+) -> Estimate | None:
+    """One estimate of all repeats, weighted by their shots; None where a repeat has none.
 
-
-def pooled_estimate(number: str, measured: Measured) -> Estimate | None:
-    """One estimate of all repeats, weighted by their shots; None where a repeat has none."""
+    Args:
+        number: Its name.
+        measured: The repeats.
+        are_independent: Else they err together, by as much as they may at the worst.
+    """
     found = [told.get(number) for told in measured.estimates]
     if not found or None in found:
         return None
@@ -64,10 +115,15 @@ def pooled_estimate(number: str, measured: Measured) -> Estimate | None:
     weights = [shots / total for shots in measured.shots]
     each = [(one, weight) for one, weight in zip(found, weights, strict=True) if one is not None]
     value = sum(weight * one.value for one, weight in each)
-    se = math.hypot(*(weight * one.se for one, weight in each))
-    down = math.hypot(*(weight * (one.value - one.low) for one, weight in each))
-    up = math.hypot(*(weight * (one.high - one.value) for one, weight in each))
+    joined = _hypot if are_independent else math.fsum
+    se = joined([weight * one.se for one, weight in each])
+    down = joined([weight * (one.value - one.low) for one, weight in each])
+    up = joined([weight * (one.high - one.value) for one, weight in each])
     return Estimate(value, se, value - down, value + up)
+
+
+def _hypot(many: Sequence[float]) -> float:
+    return math.hypot(*many)
 
 
 def scatter_p(number: str, measured: Measured, analysis: Analysis) -> float:
@@ -77,12 +133,20 @@ def scatter_p(number: str, measured: Measured, analysis: Analysis) -> float:
     return homogeneity_p([shot_values(one, analysis)[number] for one in measured.counts])
 
 
-def estimated_scatter_p(number: str, measured: Measured, level: float) -> float:
-    """The same of repeats that tell estimates alone: χ² of their values, by their intervals."""
+def estimated_scatter_p(
+    number: str, measured: Measured, level: float, owns: Sequence[float]
+) -> float:
+    """The same of repeats that tell estimates alone: χ² of their values, by their intervals.
+
+    Args:
+        number: Its name.
+        measured: The repeats.
+        level: Of their intervals.
+        owns: Which share of its standard error each does not have in common with the others.
+    """
     found = [told[number] for told in measured.estimates]
-    if len(found) < 2:
-        return 1.0
-    weights = [1 / standard_error(one, level) ** 2 if one.high > one.low else 0.0 for one in found]
+    errors = [own * standard_error(one, level) for one, own in zip(found, owns, strict=True)]
+    weights = [1 / error**2 if error else 0.0 for error in errors]
     if not sum(weights):
         return 1.0
     values = [one.value for one in found]

@@ -32,13 +32,20 @@ class Texts:
 
     def add(self, run: Run, point: PointResult) -> str:
         """Keep the text of a point's circuit, and return its content."""
+        is_new = (point.setting or "") not in self._contents
+        content = self.content(run, point)
+        if is_new:
+            self._keep(content, str(run.setting_of(point).get("circuit") or ""))
+        return content
+
+    def content(self, run: Run, point: PointResult) -> str:
+        """Return the content of a point's circuit, or of that of a setting."""
         key = point.setting or ""
         if key not in self._contents:
             setting = run.setting_of(point)
             text = str(setting.get("circuit") or "")
             content = str(setting.get("content") or hashlib.sha256(text.encode()).hexdigest())
             self._contents[key] = content
-            self._keep(content, text)
         return self._contents[key]
 
     def add_programs(self, run: Run, point: PointResult) -> dict[str, str]:
