@@ -104,7 +104,8 @@ def _how(part: str) -> str:
         name = found[1]
         return f"{name!r} is neither weight nor parity{did_you_mean(name, _COUNTED)}"
     if re.fullmatch(r"[01* ]+", part) is not None:
-        return f'letters of all bits stand alone or beside |; beside a comma write "all={part}"'
+        letters = part.replace(" ", "")
+        return f'letters of all bits stand alone or beside |; beside a comma write "all={letters}"'
     word = re.match(r"weight\b|parity\b", part)
     return _HOW if word is None else _COUNTED[word[0]]
 
