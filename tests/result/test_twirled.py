@@ -17,7 +17,15 @@ from qbatch.result.flipped import Flipped, flipped_back
 from qbatch.result.observable import parse_observable
 from qbatch.result.readout.worth import OfObservable, OfPattern
 from qbatch.result.twirled import mean_of_forms, together, widened_by, wider
-from tests.result.coverage_of_twirl import FORMS, KINDS, SHOTS, row, row_of_zne, sample
+from tests.result.coverage_of_twirl import (
+    FORMS,
+    KINDS,
+    SHOTS,
+    row,
+    row_of_mended,
+    row_of_zne,
+    sample,
+)
 
 ANALYSIS = Analysis.model_validate(
     {
@@ -209,3 +217,7 @@ def test_coverage_of_an_extrapolated_number_of_forms_is_nominal() -> None:
     for forms_ in FORMS:
         for shots in SHOTS:
             assert row_of_zne(0.1, forms_, shots, 400, seed=3).covered >= 0.88, (forms_, shots)
+
+
+def test_coverage_of_a_number_of_forms_without_errors_of_readout_is_nominal() -> None:
+    assert row_of_mended(64, 10_000, 60, seed=3).covered >= 0.88
