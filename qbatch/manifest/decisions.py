@@ -7,7 +7,15 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, field
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    FiniteFloat,
+    TypeAdapter,
+    ValidationError,
+)
 
 from qbatch.errors import Place, SourceError, SourceErrors
 from qbatch.frozen import dataclass
@@ -77,7 +85,8 @@ class _Read(BaseModel):
 
 
 _Line = Annotated[str, AfterValidator(visible)]
-_Number = int | float
+#: Finite: JSON has no other, and a whole one beyond these may be more than a float can be.
+_Number = Annotated[int, Field(ge=-(2**53), le=2**53)] | FiniteFloat
 
 
 class _Time(_Read):

@@ -89,7 +89,8 @@ class Candidate:
         return self.price is not None and not self.unit
 
     def facts(self) -> dict[str, Any]:
-        """Return it as JSON."""
+        """Return it as JSON, which has no number for an error that is without end."""
+        error = math.inf if self.error is None else self.error.value
         return {
             "target": self.target,
             "out": self.out,
@@ -97,7 +98,7 @@ class Candidate:
             "unit": self.unit,
             "formula": self.formula,
             "time": None if self.span is None else self.span.facts(),
-            "error": None if self.error is None else self.error.value,
+            "error": error if math.isfinite(error) else None,
             "error_rests_on": "" if self.error is None else self.error.rests_on,
             "left": dict(self.left),
             "is_emulated": self.is_emulated,

@@ -568,6 +568,8 @@ KEPT = {
         ("figures", {"one": 7}),
         ("figures", {"one": {"price": "x"}}),
         ("figures", {"one": {"time": 5}}),
+        ("figures", {"one": {"error": float("inf")}}),
+        ("figures", {"one": {"price": 10**400}}),
     ],
 )
 def test_a_lock_that_was_spoilt_decides_nothing_anew(world: World, key: str, value: object) -> None:

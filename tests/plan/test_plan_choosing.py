@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from fractions import Fraction
@@ -185,6 +186,20 @@ def test_standard_errors_are_damped_by_kinds_of_errors_that_all_tell() -> None:
     assert choose(asking("most_precise", "noisy", "slow"), [noisy, slow], {}).name == "slow"
     silent = [told[0], Candidate("silent", error=Error(0.03))]
     assert compared(silent) == silent
+
+
+def test_a_machine_that_leaves_nothing_comes_last_and_is_told_as_json() -> None:
+    """Of bits that are read by chance nothing is left: no standard error can be written down."""
+    told = [
+        Candidate("chance", error=Error(0.02), left={"readout": 0.0}),
+        Candidate("deep", error=Error(0.02), left={"readout": 5e-324}),
+        Candidate("slow", error=Error(0.03), left={"readout": 0.5}),
+    ]
+    found = compared(told)
+    assert choose(asking("most_precise", *(each.name for each in told)), found, {}).name == "slow"
+    facts = [json.loads(json.dumps(each.facts(), allow_nan=False)) for each in found]
+    assert [each["error"] for each in facts] == [None, None, 0.06]
+    assert "leave 0 of a number" in facts[0]["error_rests_on"]
 
 
 def share(jobs: int, composites: int | None = None, **more: object) -> BackendSummary:
