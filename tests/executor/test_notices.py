@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import sys
 import threading
@@ -116,12 +117,24 @@ def ctrl_c_counts() -> Iterator[None]:
     signal.signal(signal.SIGINT, before)
 
 
-@pytest.mark.skipif(not Path("/proc/self").exists(), reason="processes are looked up there")
-def test_ctrl_c_ends_a_command_that_is_waited_for(tmp_path: Path, ctrl_c_counts: None) -> None:
-    hooks = Hooks(command=("sh", "-c", "echo $$ > pid; mv pid told; sleep 60"), folder=tmp_path)
-    notices = Notices(hooks, "bell", lambda event: None)
+def broken(script: str, folder: Path) -> Notices:
+    """Notices of a run that an error ended, of which a shell's script is told."""
+    notices = Notices(
+        Hooks(command=("sh", "-c", script), folder=folder), "bell", lambda event: None
+    )
     with pytest.raises(ArithmeticError), notices.of_a_break():
         raise ArithmeticError
+    return notices
+
+
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="processes are looked up there")
+def test_ctrl_c_ends_a_command_that_is_waited_for_and_no_other_run_s(
+    tmp_path: Path, ctrl_c_counts: None
+) -> None:
+    os.mkfifo(tmp_path / "until")
+    other = broken("cat until", tmp_path)
+    until = (tmp_path / "until").open("w")  # waits until the other run's command reads it
+    notices = broken("echo $$ > pid; mv pid told; sleep 60", tmp_path)
 
     def press() -> None:
         while not (tmp_path / "told").exists():
@@ -136,3 +149,5 @@ def test_ctrl_c_ends_a_command_that_is_waited_for(tmp_path: Path, ctrl_c_counts:
     while Path(f"/proc/{pid}").exists() and time.monotonic() < deadline:
         time.sleep(0.01)
     assert not Path(f"/proc/{pid}").exists()
+    until.close()
+    assert other.failures() == []

@@ -35,29 +35,34 @@ _APPLE = (
     "end run",
 )
 
-
-#: Commands that run now.
-_running: set[subprocess.Popen[bytes]] = set()
+#: Commands that run now, of one call.
+Running = set[subprocess.Popen[bytes]]
 
 
 class Undelivered(QbatchError):
     """Somebody could not be told; the message says who, and why."""
 
 
-def deliveries(hooks: Hooks, notice: Notice) -> Iterator[Callable[[], None]]:
-    """Yield a delivery for each of those who are told; it raises `Undelivered`."""
+def deliveries(hooks: Hooks, notice: Notice, running: Running) -> Iterator[Callable[[], None]]:
+    """Yield a delivery for each of those who are told; it raises `Undelivered`.
+
+    Args:
+        hooks: Who is told.
+        notice: What they are told.
+        running: Has a delivery's command in it for as long as that runs.
+    """
     body = b""
     if hooks.send == "summary":
         body = json.dumps(notice.facts(), ensure_ascii=False).encode()
     if hooks.desktop:
-        yield partial(_show, notice)
+        yield partial(_show, notice, running)
     if hooks.command:
-        yield partial(_run, hooks.command, body, hooks.folder)
+        yield partial(_run, hooks.command, body, hooks.folder, running)
     if hooks.webhook is not None:
         yield partial(_post, hooks.webhook, body)
 
 
-def _show(notice: Notice) -> None:
+def _show(notice: Notice, running: Running) -> None:
     """Show it on the screen of this machine, which it does not leave."""
     title, text = "qbatch", notice.text()
     if sys.platform == "darwin":
@@ -70,11 +75,15 @@ def _show(notice: Notice) -> None:
             f"run.notify.desktop: there is no {command[0]} on this machine; install it, or have "
             "a command or a webhook told"
         )
-    _run(command, b"", Path(), name="run.notify.desktop")
+    _run(command, b"", Path(), running, name="run.notify.desktop")
 
 
 def _run(
-    command: Sequence[str], body: bytes, folder: Path, name: str = "run.notify.command"
+    command: Sequence[str],
+    body: bytes,
+    folder: Path,
+    running: Running,
+    name: str = "run.notify.command",
 ) -> None:
     """Run a command, without a shell, with the body as its standard input."""
     try:
@@ -84,12 +93,12 @@ def _run(
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             cwd=folder,
-            start_new_session=os.name
-            == "posix",  # Ctrl-C is the run's; and all that it starts can be ended
+            # Ctrl-C is the run's; and all that it starts can be ended
+            start_new_session=os.name == "posix",
         )
     except OSError as error:
         raise Undelivered(f"{name}: {command[0]}: {error.strerror or error}") from error
-    _running.add(process)
+    running.add(process)
     with process:
         try:
             _, said = process.communicate(body, timeout=MOST_S)
@@ -99,16 +108,16 @@ def _run(
                 f"{name}: {command[0]} did not end within {MOST_S:g} s and was stopped"
             ) from None
         finally:
-            _running.discard(process)
+            running.discard(process)
     if process.returncode != 0:
         last = (said.decode(errors="replace").strip().splitlines() or [""])[-1]
         why = f": {shortened(last)}" if last else ""
         raise Undelivered(f"{name}: {command[0]} ended with exit code {process.returncode}{why}")
 
 
-def end_all() -> None:
-    """End the commands that run still: nobody waits for them any more."""
-    for process in [*_running]:
+def end_all(running: Running) -> None:
+    """End commands that run still: nobody waits for them any more."""
+    for process in [*running]:
         _end(process)
 
 

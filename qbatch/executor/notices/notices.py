@@ -16,7 +16,7 @@ import trio
 
 from qbatch.executor.budget import Excess
 from qbatch.executor.events import Event, JobMoved, Observer, Summary
-from qbatch.executor.notices.delivery import MOST_S, Undelivered, deliveries, end_all
+from qbatch.executor.notices.delivery import MOST_S, Running, Undelivered, deliveries, end_all
 from qbatch.executor.notices.hooks import Hooks
 from qbatch.executor.notices.notice import Notice, outcome_of
 from qbatch.job import JobState
@@ -46,6 +46,7 @@ class Notices:
     observer: Observer
     _threads: list[threading.Thread] = field(default_factory=list)
     _failures: list[str] = field(default_factory=list)
+    _running: Running = field(default_factory=set)
     _held: int = 0
     _quiet_until: float = -math.inf
     _latest: float = 0.0
@@ -99,20 +100,20 @@ class Notices:
     def failures(self) -> list[str]:
         """Wait until all were told, for bounded time, and return what could not be; each once.
 
-        Ctrl-C ends the commands that are waited for.
+        Ctrl-C ends the commands that are waited for, and no other run's.
         """
         try:
             for thread in self._threads:
                 thread.join(max(0.0, self._latest - time.monotonic()))
         except BaseException:
             self._threads.clear()
-            end_all()
+            end_all(self._running)
             raise
         told, self._failures = self._failures, []
         return told
 
     def _give(self, notice: Notice) -> None:
-        for deliver in deliveries(self.hooks, notice):
+        for deliver in deliveries(self.hooks, notice, self._running):
             if not self._threads:
                 atexit.register(self._leave)
             self._latest = time.monotonic() + MOST_S + 1
