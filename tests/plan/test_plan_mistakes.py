@@ -89,10 +89,10 @@ def test_a_mistake_is_told_at_its_place_with_the_remedy(sweep, message: str) -> 
 
 def test_a_matrix_of_a_million_million_points_is_refused_at_once() -> None:
     axis = {"linspace": [0, 1, 1_000_000]}
-    start = time.perf_counter()
+    start = time.process_time()
     found = mistakes_of({"matrix": {"gamma": axis, "beta": axis}})
     assert "1000000000000 points are too many (at most 10000000" in found[0]
-    assert time.perf_counter() - start < 1.0
+    assert time.process_time() - start < 1.0
 
 
 def test_repeats_and_several_sweeps_count_towards_the_limit() -> None:

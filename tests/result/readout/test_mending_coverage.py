@@ -6,10 +6,11 @@ import time
 
 import pytest
 
+from tests.proving import PATIENCE
 from tests.result.readout.coverage import CASES, FEWEST, METHODS, Case, run
 
 #: Seconds for one test; as many data sets as they allow.
-BUDGET_S = 4.0
+BUDGET_S = 1.5 * PATIENCE
 
 
 @pytest.mark.slow
