@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from qbatch.cli.completing import complete_providers
+from qbatch.cli.completing import complete_parameters, complete_providers
 from qbatch.cli.options import Function
 from qbatch.cli.tables import tell
 from qbatch.errors import SelectionError
@@ -127,6 +127,7 @@ _OPTIONS: tuple[Callable[[Any], Any], ...] = (
         "parameters",
         multiple=True,
         metavar="NAME=VALUES",
+        shell_complete=complete_parameters,
         help="Values of a circuit's parameter: theta=0:pi:9 (9 values), theta=0,0.5. Repeatable.",
     ),
     click.option(
@@ -250,7 +251,7 @@ def _check_parameters(circuit: BareCircuit) -> None:
     """
     from qbatch.notation import did_you_mean, listed
 
-    known = _inputs(circuit) if circuit.path.suffix != ".py" else circuit.missing()
+    known = circuit.inputs()
     if known is None:
         return
     own = ("circuit", "backend", "shots", *known)
@@ -264,14 +265,3 @@ def _check_parameters(circuit: BareCircuit) -> None:
             f"{circuit.written}: {listed(missing)} need{'s' if len(missing) == 1 else ''} a value; "
             f"write -p {missing[0]}=0:pi:9 (from, to, how many) or -p {missing[0]}=0.5"
         )
-
-
-def _inputs(circuit: BareCircuit) -> tuple[str, ...] | None:
-    """Return the free inputs of OpenQASM; None of a template, whose text is not made yet."""
-    from qbatch.circuit import open_circuit
-
-    spec = circuit.manifest().circuits[circuit.name]
-    if spec.template is not None:
-        return None
-    source = open_circuit(circuit.name, spec, folder=circuit.folder)
-    return tuple(sorted(source.parameters))

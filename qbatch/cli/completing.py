@@ -165,6 +165,23 @@ def _settable(context: click.Context) -> Mapping[str, Sequence[str]]:
         return {}
 
 
+def complete_parameters(
+    context: click.Context, _: click.Parameter, incomplete: str
+) -> list[CompletionItem]:
+    """Offer the parameters of the circuit without a manifest that stands before them."""
+    from qbatch.manifest.bare import BareCircuit, is_circuit
+    from qbatch.providers.registry import EMBEDDED
+
+    circuit = context.params.get("manifest") or next(iter(context.args), None)
+    if circuit is None or not is_circuit(Path(circuit)):
+        return []
+    try:
+        inputs = BareCircuit(Path(circuit), (EMBEDDED,)).inputs()
+    except SourceErrors:
+        return []
+    return _items([f"{each}=" for each in inputs or ()], incomplete)
+
+
 def complete_providers(
     _context: click.Context, _: click.Parameter, incomplete: str
 ) -> list[CompletionItem]:

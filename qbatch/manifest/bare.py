@@ -159,12 +159,24 @@ class BareCircuit:
     def _refuse(self, problem: str) -> SourceErrors:
         return refuse(Place(str(self.path)), problem)
 
-    def missing(self) -> tuple[str, ...]:
-        """Return the arguments that its function needs and nothing gives a value."""
-        if self.path.suffix != ".py":
-            return ()
-        needed = functions_of(self.path).get(self._function(), ())
-        return tuple(name for name in needed if name not in self.parameters)
+    def inputs(self) -> tuple[str, ...] | None:
+        """Return the parameters that need a value, by name, as far as nothing is run for it.
+
+        Returns:
+            Free inputs of OpenQASM, arguments of a Python function; None of a template, whose text
+            is not made yet.
+
+        Raises:
+            SourceErrors: There is no such file, or it is wrong.
+        """
+        from qbatch.circuit import open_circuit
+
+        if self.path.suffix == ".py":
+            return functions_of(self.path).get(self._function(), ())
+        spec = self.manifest().circuits[self.name]
+        if spec.template is not None:
+            return None
+        return tuple(sorted(open_circuit(self.name, spec, folder=self.folder).parameters))
 
     def manifest(self, *, overrides: Sequence[str] = ()) -> Manifest:
         """Read its manifest, as `load_manifest` reads a file.

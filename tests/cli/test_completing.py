@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
@@ -46,6 +47,23 @@ TYPED = {
     "qbatch show bell.qasm x": [],
 }
 
+#: The same of circuits, whose text is read for it; no library of circuits is.
+OF_CIRCUITS = {
+    "qbatch run turned.qasm -p t": ["theta="],
+    "qbatch run made.py -p s": ["size="],
+    "qbatch run pair.yaml -p t": [],
+    "qbatch run absent.qasm -p t": [],
+}
+
+TURNED = """OPENQASM 3.0;
+include "stdgates.inc";
+input angle theta;
+qubit q;
+bit c;
+rx(theta) q;
+c = measure q;
+"""
+
 #: Completes each line as click does for bash, and tells what was loaded in the end.
 SCRIPT = """
 import json, sys
@@ -61,29 +79,40 @@ print(json.dumps([found, sorted(sys.modules)]))
 
 
 @pytest.fixture
-def completed(done: Path, tmp_path: Path) -> tuple[dict[str, list[str]], set[str]]:
-    """What is offered in the folder of a finished run, and the modules that were loaded."""
+def folder(done: Path, tmp_path: Path) -> Path:
+    """A folder with a finished run."""
     assert (tmp_path / done).exists()
+    return tmp_path
+
+
+def completed(lines: Iterable[str], folder: Path) -> tuple[dict[str, list[str]], set[str]]:
+    """What is offered in a folder, and the modules that were loaded."""
     said = subprocess.run(
         [sys.executable, "-c", SCRIPT],
-        input=json.dumps([*TYPED]),
+        input=json.dumps([*lines]),
         capture_output=True,
         text=True,
         check=True,
-        cwd=tmp_path,
+        cwd=folder,
         env=os.environ,
     )
     found, modules = json.loads(said.stdout)
     return found, set(modules)
 
 
-def test_tab_offers_what_there_is_and_loads_nothing_heavy(
-    completed: tuple[dict[str, list[str]], set[str]],
-) -> None:
-    found, modules = completed
+def test_tab_offers_what_there_is_and_loads_nothing_heavy(folder: Path) -> None:
+    found, modules = completed(TYPED, folder)
     assert {line: found[line] for line in TYPED} == TYPED
     assert modules.isdisjoint({*HEAVY, "starlette", "tabulate"} - {"yaml"})
     assert modules.isdisjoint({"qbatch.manifest.models", "qbatch.snapshot.run", "qbatch.result"})
+
+
+def test_tab_offers_the_parameters_of_a_circuit(folder: Path) -> None:
+    (folder / "turned.qasm").write_text(TURNED)
+    (folder / "made.py").write_text("def build(size, depth=2): ...\n")
+    found, modules = completed(OF_CIRCUITS, folder)
+    assert found == OF_CIRCUITS
+    assert modules.isdisjoint({"qiskit", "numpy", "scipy"})
 
 
 def test_the_clouds_that_are_offered_are_those_that_can_be_emulated() -> None:
