@@ -19,6 +19,7 @@ from qbatch.job import IN_FLIGHT, Job
 from qbatch.snapshot import database
 from qbatch.snapshot.bulk import CHECKS, FROM_POINTS, PAGE, Pages
 from qbatch.snapshot.faults import damaged, translated
+from qbatch.snapshot.names import with_plain_numbers
 from qbatch.snapshot.numbers import OF_REFERENCES, Numbered
 from qbatch.snapshot.point_rows import (
     POSITION,
@@ -157,7 +158,8 @@ class Listing(Numbered):
         """Find a point by its name, by the beginning of its id (4 digits or more), or by its place.
 
         Args:
-            key: A number counts from 0 in plan order, or from the end where it is negative.
+            key: Numbers in a name may be written in any way; a number counts from 0 in plan order,
+                or from the end where it is negative.
 
         The id of a job that buys further shots of a point finds that job alone; so do name and id
         of a setting, but for those that its point has as well.
@@ -173,6 +175,26 @@ class Listing(Numbered):
             raise TypeError(
                 f"a point is found by its name, id or place, not by {key!r}; give one of these"
             )
+        try:
+            return self._called(key)
+        except SelectionError:
+            if (name := self._written_otherwise(key)) is None:
+                raise
+            return self._called(name)
+
+    def _written_otherwise(self, key: str) -> str | None:
+        """Find the name that says the same with its numbers written otherwise: ``t=1.0``."""
+        if "=" not in key:
+            return None
+        name_points(self._db)
+        wanted, found = with_plain_numbers(key), set[str]()
+        for table in ("points", "places"):
+            own = "position IS NOT NULL" + (" AND start = 0" if table == "points" else "")
+            names = self._rows(f"SELECT DISTINCT point_of(name) FROM {table} WHERE {own}")
+            found.update(name for (name,) in names if with_plain_numbers(name) == wanted)
+        return found.pop() if len(found) == 1 else None
+
+    def _called(self, key: str) -> PointResult:
         if not self.has_settings:
             return self._found(key)
         if settings := self._settings_of(key):

@@ -1,12 +1,16 @@
-"""Names of a run's points, for a shell that completes them: read alone, and quickly."""
+"""Names of a run's points: read alone, and quickly, for a shell that completes them; compared."""
 
 from __future__ import annotations
 
+import re
 from contextlib import closing
 from pathlib import Path
 
 from qbatch.snapshot import database
 from qbatch.snapshot.faults import translated
+
+#: What is said of an axis in a name, without a repeat's number behind it.
+_SAID = re.compile(r"(?<==)[^,#]+")
 
 _BEGINNING = """
 SELECT name FROM points
@@ -28,3 +32,19 @@ def names_in(folder: Path, beginning: str, most: int) -> list[str]:
     """
     with translated(folder / database.NAME), closing(database.open_reader(folder)) as db:
         return [name for (name,) in db.execute(_BEGINNING, (beginning, most))]
+
+
+def with_plain_numbers(name: str) -> str:
+    """Write each number of a name in one way.
+
+    >>> with_plain_numbers("backend=sim,t=1.0#2")
+    'backend=sim,t=1#2'
+    """
+    return _SAID.sub(_plain, name)
+
+
+def _plain(said: re.Match[str]) -> str:
+    try:
+        return format(float(said[0]), ".17g")
+    except ValueError:
+        return said[0]

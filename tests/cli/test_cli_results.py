@@ -383,6 +383,13 @@ def test_show_of_one_point_has_all_that_is_known(qbatch: Call, done: Path) -> No
     assert "zz" in said
 
 
+@pytest.mark.parametrize("name", ["shots=20.0", "shots=2e1", "shots=+20"])
+def test_a_points_numbers_may_be_written_in_any_way(qbatch: Call, done: Path, name: str) -> None:
+    said = qbatch("show", done, name)
+    assert said.code == 0, said.err
+    assert "shots=20\n" in said.out
+
+
 def test_show_of_a_point_that_is_not_there_is_a_usage_error(qbatch: Call, done: Path) -> None:
     assert qbatch("show", done, "shots=41").code == 2
 
