@@ -29,6 +29,7 @@ from qbatch.purchase import (
 
 __all__ = [
     "ACCOUNT",
+    "CHOSEN",
     "FINAL",
     "ID_LOST",
     "IN_FLIGHT",
@@ -51,6 +52,9 @@ _ELSEWHERE = "another account"
 
 #: Where a composite job's memo names the account that it was made with.
 ACCOUNT = "account"
+
+#: Where it names the backend that its own was decided to be, of a backend that is one of others.
+CHOSEN = "chosen"
 
 #: What was said of a job is no part of it when it is sent again; nor, under another key, its cost.
 _UNSAID: Mapping[str, Any] = {"provider_job_id": None, "status": "", "error": ""}

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from qbatch.executor.active import ActiveJob, Move
 from qbatch.executor.moves import Moves
-from qbatch.job import ACCOUNT, JobState
+from qbatch.job import ACCOUNT, CHOSEN, JobState
 from qbatch.purchase import IN_FLIGHT, Event
 
 if TYPE_CHECKING:
@@ -20,9 +20,13 @@ if TYPE_CHECKING:
     from qbatch.executor.engine import Engine
 
 
-def pinned(memo: Mapping[str, Any], account: str) -> Mapping[str, Any]:
-    """Return a driver's memo with the account in it; as it is where there is none."""
-    return {**memo, ACCOUNT: account} if account else memo
+def pinned(memo: Mapping[str, Any], backend: BackendRun) -> Mapping[str, Any]:
+    """Return a driver's memo with the account in it, and which of others the backend is.
+
+    What there is none of is left out.
+    """
+    told = {ACCOUNT: backend.account, CHOSEN: backend.chosen}
+    return {**memo, **{key: value for key, value in told.items() if value}}
 
 
 def is_foreign(memo: Mapping[str, Any], account: str) -> bool:

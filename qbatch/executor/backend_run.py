@@ -87,6 +87,7 @@ class BackendRun:
         tell: Where warnings go.
         waits: Where is noted what holds it up.
         tally: Where is counted how far it is.
+        chosen: The backend that it was decided to be; "" where it is none of others.
         account: With which everything is bought here.
         backoff: Shared by whatever asks anything.
         submit_backoff: What submits waits for it too.
@@ -111,6 +112,7 @@ class BackendRun:
     tell: Observer
     waits: Waits
     tally: Tally
+    chosen: str = ""
     scope: trio.CancelScope = field(default_factory=trio.CancelScope, init=False)
     cut_off: list[ActiveJob] = field(default_factory=list, init=False)
     has_answered: bool = field(default=False, init=False)

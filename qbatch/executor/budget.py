@@ -11,7 +11,7 @@ Units add up only where a dated price file converts them.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import field, replace
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -21,10 +21,11 @@ from qbatch.frozen import dataclass
 from qbatch.notation import amount
 from qbatch.plan.pricing.limits import SLACK, Limit, Rates, factor_of
 from qbatch.providers import Order, Price
+from qbatch.snapshot.doubles import read_doubles, with_figures
 from qbatch.snapshot.ledger import AS_QUOTED, NOT_BOUGHT
 
 if TYPE_CHECKING:
-    from qbatch.snapshot import Entry
+    from qbatch.snapshot import Entry, Snapshot
     from qbatch.snapshot.doubles import Double
 
 #: A purchase: the point's id, and the generation of the attempt.
@@ -118,6 +119,8 @@ class Budget:
         self._quoted: dict[Key, tuple[str, float]] = {}
         #: Purchases that cost what they were quoted at, for want of a bill.
         self._unbilled: set[Key] = set()
+        #: Purchase of an earlier run -> the backend that its own was decided to be then.
+        self._chosen: dict[Key, str] = {}
         #: Backend -> the most that a bill went beyond its quote there; none before the first bill.
         self._beyond: dict[str, float] = {}
         self._waiting = trio.lowlevel.ParkingLot()
@@ -127,10 +130,20 @@ class Budget:
         """Those in force now: a person may have raised one."""
         return tuple(account.limit for account in self._accounts)
 
-    def count(self, entries: Iterable[Entry], id_of: Mapping[int, str]) -> None:
-        """Count what was bought before; `id_of` names the points at the entries' rows."""
+    def count(
+        self, entries: Iterable[Entry], id_of: Mapping[int, str], chosen: Mapping[int, str]
+    ) -> None:
+        """Count what was bought before.
+
+        Args:
+            entries: Of the ledger.
+            id_of: Row of a point -> its id.
+            chosen: Row of a composite job -> the backend that its own was decided to be.
+        """
         for entry in entries:
             key = (id_of[entry.ordinal], entry.generation)
+            if entry.composite is not None and entry.composite in chosen:
+                self._chosen[key] = chosen[entry.composite]
             self._quoted[key] = (entry.backend, entry.quoted)
             self._take(entry.backend, entry.unit, {key: entry.counted})
             if entry.billed is None:
@@ -262,9 +275,11 @@ class Budget:
         self._waiting.unpark_all()
 
     def _take(self, backend: str, unit: str, amounts: Mapping[Key, float]) -> None:
-        for account, factor in self._concerned(backend, unit):
-            for key, each in amounts.items():
-                account.take(key, factor * each)
+        for chosen in {self._chosen.get(key) for key in amounts}:
+            those = {key: each for key, each in amounts.items() if self._chosen.get(key) == chosen}
+            for account, factor in self._concerned(backend, unit, chosen):
+                for key, each in those.items():
+                    account.take(key, factor * each)
 
     def _note_bill(self, key: Key, amount: float) -> None:
         if key in self._quoted:
@@ -286,14 +301,29 @@ class Budget:
             if account.limit == limit:
                 account.limit = replace(limit, amount=amount)
 
-    def _concerned(self, backend: str, unit: str) -> list[tuple[_Account, float]]:
+    def _concerned(
+        self, backend: str, unit: str, chosen: str | None = None
+    ) -> list[tuple[_Account, float]]:
         """The accounts that a purchase counts in, each with how much one of its unit is there."""
         return [
             (account, factor)
             for account in self._accounts
-            if (factor := factor_of(account.limit, backend, unit, self._rates)) is not None
+            if (factor := factor_of(account.limit, backend, unit, self._rates, chosen)) is not None
         ]
 
 
 def _share(reserved: float, expected: float) -> float:
     return max(0.0, 1.0 - expected / reserved) if reserved > 0 else 0.0
+
+
+def open_budget(limits: Collection[Limit], rates: Rates, snapshot: Snapshot) -> Budget:
+    """Return the budget of a run, with all that was bought in its folder before."""
+    budget = Budget(limits, rates)
+    if limits:
+        entries = snapshot.ledger()
+        rows = snapshot.rows_at({entry.ordinal for entry in entries})
+        budget.count(entries, {row.ordinal: row.job.id for _, row in rows}, snapshot.chosen())
+        names = {row.ordinal: point.name for point, row in rows}
+        bought = ((names[entry.ordinal], entry) for entry in entries)
+        budget.count_doubles(with_figures(read_doubles(snapshot.meta()).values(), bought))
+    return budget

@@ -28,7 +28,7 @@ from qbatch.executor.active import ActiveJob
 from qbatch.executor.agreed import Agreed
 from qbatch.executor.backend_run import BackendRun, Terms
 from qbatch.executor.bills import Unbilled, ask_before_buying, read_unbilled
-from qbatch.executor.budget import Budget
+from qbatch.executor.budget import open_budget
 from qbatch.executor.calibrating import calibration_kept
 from qbatch.executor.doubles import Doubles
 from qbatch.executor.engine import WANTED, Engine, Settings
@@ -59,7 +59,6 @@ from qbatch.plan.pinning.pinned import PINNED, pinned, programs_in
 from qbatch.providers import Driver, GetsReady, Target, Translates
 from qbatch.shots import Bounds
 from qbatch.snapshot import Former, Registered, Snapshot
-from qbatch.snapshot.doubles import read_doubles, with_figures
 from qbatch.snapshot.estimates import analysis_key
 from qbatch.snapshot.home import note_home
 from qbatch.snapshot.sources import sources_fact
@@ -137,20 +136,8 @@ def _make_engine(
         Slots(settings.max_in_flight),
         Random(settings.seed),
         steps=steps,
-        budget=_open_budget(settings, snapshot),
+        budget=open_budget(settings.limits, settings.rates, snapshot),
     )
-
-
-def _open_budget(settings: Settings, snapshot: Snapshot) -> Budget:
-    budget = Budget(settings.limits, settings.rates)
-    if settings.limits:
-        entries = snapshot.ledger()
-        rows = snapshot.rows_at({entry.ordinal for entry in entries})
-        budget.count(entries, {row.ordinal: row.job.id for _, row in rows})
-        names = {row.ordinal: point.name for point, row in rows}
-        bought = ((names[entry.ordinal], entry) for entry in entries)
-        budget.count_doubles(with_figures(read_doubles(snapshot.meta()).values(), bought))
-    return budget
 
 
 @contextmanager
@@ -309,21 +296,21 @@ class _Execution:
 
     def make_backend(self, name: str, driver: Driver, target: Target) -> BackendRun:
         """Make what runs one backend."""
-        declared, engine = self._plan.manifest.backends[name], self._engine
+        manifest, engine = self._plan.manifest, self._engine
         backend = engine.backends[name] = BackendRun(
             name,
             driver,
             target,
-            Terms.of(declared, target, engine.settings.retry),
+            Terms.of(manifest.backends[name], target, engine.settings.retry),
             random=Random(engine.random.random()),
             tell=engine.tell,
             waits=engine.open_waits(name, is_local=driver.is_local),
             tally=engine.tallies.setdefault(name, Tally()),
+            chosen=manifest.stands_for.get(name, ""),
         )
         if target.rates:
             now = engine.snapshot.now()
-            longest_s = max(rate.window_s for rate in target.rates)
-            past = engine.snapshot.sent_since(name, now - longest_s)
+            past = engine.snapshot.sent_since(name, now - max(r.window_s for r in target.rates))
             # What seems to have been sent later than now was before the clock was set back.
             backend.rates.count_past([(max(0.0, now - at), jobs) for at, jobs in past])
         return backend

@@ -102,7 +102,7 @@ class Looking:
         steps = [*self._moves.replies(active, by_key.values())]
         is_put_back = active.comes_to is CompositeEvent.NOT_TAKEN
         if is_put_back and (memo := _memo_anew(by_key.values())) is not None:
-            active.remember(pinned(memo, self._backend.account))
+            active.remember(pinned(memo, self._backend))
             steps.append(partial(write_memo, self._engine.snapshot, active))
         await self._moves.commit(
             active, moves, happened=CompositeEvent.ANSWERED, note=active.doubt, steps=steps

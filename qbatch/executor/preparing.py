@@ -40,7 +40,7 @@ async def prepare(engine: Engine, backend: BackendRun, active: ActiveJob) -> Pre
         prepared = await backend.read(lambda: _prepared(backend, active), is_proof=False)
         if isinstance(prepared, Unavailable):
             raise prepared
-        active.remember(pinned(prepared.memo, backend.account))
+        active.remember(pinned(prepared.memo, backend))
         if prepared.ready:
             if not backend.driver.is_local:
                 engine.steps.tell(active.batch, "prepared")

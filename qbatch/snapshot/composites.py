@@ -219,6 +219,11 @@ class Composites(Steps):
         with translated(self.path), checked(self.path):
             return list(ledger.read_all(self._reader))
 
+    def chosen(self) -> dict[int, str]:
+        """Row of a composite job -> the backend that its own was decided to be when it was made."""
+        with translated(self.path), checked(self.path):
+            return ledger.read_chosen(self._reader)
+
 
 def _composite_values(
     ordinal: int, composite: CompositeJob, children: Sequence[int]

@@ -15,7 +15,7 @@ from typing import Any, Protocol
 
 from qbatch.errors import JobStateError
 from qbatch.frozen import dataclass
-from qbatch.job import ACCOUNT
+from qbatch.job import ACCOUNT, CHOSEN
 from qbatch.snapshot import rows
 from qbatch.snapshot.bought import Bought, bought_by, checked_purchase, purchase_values
 from qbatch.snapshot.reading import PURCHASES, write_meta
@@ -101,6 +101,8 @@ class Purchase:
         point: Its name.
         key: Under which it was sent, "" where that is not known.
         account: With which it was made, "" where that was not noted.
+        chosen: The backend that its own was decided to be, of one that is one of others; None where
+            it is none, or that was not noted.
     """
 
     id: str
@@ -108,6 +110,7 @@ class Purchase:
     entry: Entry
     key: str = ""
     account: str = ""
+    chosen: str | None = None
 
 
 @dataclass(slots=True)
@@ -344,21 +347,28 @@ def read_purchases(db: sqlite3.Connection) -> Iterator[Purchase]:
     """
     found = db.execute(
         f"SELECT {COLUMNS}, {POINT_COLUMNS}, coalesce(intents.key, ''),"
-        f" coalesce(json_extract(composites.memo, '$.{ACCOUNT}'), '')"
+        f" coalesce(json_extract(composites.memo, '$.{ACCOUNT}'), ''),"
+        f" json_extract(composites.memo, '$.{CHOSEN}')"
         " FROM ledger LEFT JOIN points ON points.ordinal = ledger.job"
         " LEFT JOIN composites ON composites.ordinal = ledger.composite"
         " LEFT JOIN intents ON intents.composite = ledger.composite"
         " ORDER BY points.position, ledger.job, ledger.generation"
     )
-    for *row, key, account in found:
+    for *row, key, account, chosen in found:
         entry, (ordinal, *_) = read(row[:NUM_COLUMNS]), row[NUM_COLUMNS:]
         if ordinal is None:
             raise Mismatch(f"point row {entry.ordinal} is missing")
         point = checked_point(row[NUM_COLUMNS:])
-        yield Purchase((point.content or point.id).hex(), point.name, entry, key, account)
+        yield Purchase((point.content or point.id).hex(), point.name, entry, key, account, chosen)
 
 
 def read_all(db: sqlite3.Connection) -> Iterator[Entry]:
     """Yield every entry."""
     for row in db.execute(f"SELECT {COLUMNS} FROM ledger ORDER BY job, generation"):
         yield read(row)
+
+
+def read_chosen(db: sqlite3.Connection) -> dict[int, str]:
+    """Return the backends that others were decided to be, by the rows of composite jobs."""
+    name = f"json_extract(memo, '$.{CHOSEN}')"
+    return dict(db.execute(f"SELECT ordinal, {name} FROM composites WHERE {name} IS NOT NULL"))

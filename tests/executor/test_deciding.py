@@ -32,6 +32,7 @@ from qbatch.manifest import load_manifest
 from qbatch.manifest.decisions import decisions_in, kept_decisions
 from qbatch.manifest.models import Manifest
 from qbatch.plan import check_lock, expand, save_plan, write_lock
+from qbatch.plan.pricing.limits import taken
 from qbatch.providers import Surroundings
 from qbatch.snapshot import Run
 from qbatch.snapshot.merging import merge
@@ -485,6 +486,25 @@ def test_a_budget_of_a_candidate_bounds_what_is_bought_under_the_other_name(worl
     with world.run(only) as done:
         assert world.sold == {"marqov": 2}
         assert done.summary.over_budget
+
+
+def test_what_a_backend_was_counts_against_the_limit_of_that_one(world: World) -> None:
+    """Whatever it is decided to be since; OQC's own book says what was sold, Marqov's is free."""
+    text = FREE.replace("{prices: prices.yaml}", "{prices: prices.yaml, two: {usd: 8}}")
+    price(world, one=5, two=2)
+    world.run(text).close()
+    price(world, one=1, two=2)
+    for question in ("[two, one]", "[one, two]"):
+        with world.run(text.replace("[one, two]", question)) as done:
+            spent = taken(done.meta["limits"], done.ledger(), done.doubles())
+        assert world.sold == {"oqc": 3, "marqov": 3}
+        assert {limit.said_by: amount for limit, amount in spent} == {"budget.two": 2.0 * 3}
+    more = HEAD.replace("{t: [0, 1, 2]}", "{backend: [two], t: [0.1, 0.2, 0.3]}")
+    (world.folder / "any.yaml").write_text(more + text.replace("[one, two]", "[two, one]"))
+    options = Options(surroundings=world.around, out=world.folder / "run", approve=True)
+    with played(run_async_with, load_manifest(world.folder / "any.yaml"), options) as done:
+        assert done.summary.over_budget
+    assert world.sold == {"oqc": 4, "marqov": 3}
 
 
 def test_most_precise_is_where_errors_of_readout_leave_most(world: World) -> None:

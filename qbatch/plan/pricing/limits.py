@@ -9,7 +9,7 @@ import json
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from qbatch.errors import ConsentError, SelectionError
 from qbatch.frozen import dataclass
@@ -41,7 +41,7 @@ class Limit:
         said_by: Where it stands: ``--max-cost``, ``budget.total``.
         unit: Of `amount`.
         backend: What it is about; None: all backends together.
-        also: Backends that were decided to be that one: what they cost counts, too.
+        also: Backends that are decided to be that one: what they cost counts, too.
     """
 
     said_by: str
@@ -50,9 +50,16 @@ class Limit:
     backend: str | None = None
     also: tuple[str, ...] = ()
 
-    def concerns(self, backend: str) -> bool:
-        """Whether what a backend costs counts."""
-        return self.backend is None or backend == self.backend or backend in self.also
+    def concerns(self, backend: str, chosen: str | None = None) -> bool:
+        """Whether what a backend costs counts.
+
+        Args:
+            backend: Its name.
+            chosen: The backend that it was decided to be when that was bought; None: as it is now.
+        """
+        if self.backend is None or backend == self.backend:
+            return True
+        return backend in self.also if chosen is None else chosen == self.backend
 
     @property
     def told(self) -> str:
@@ -301,23 +308,45 @@ def taken(
     """
     found = json.loads(kept or "{}")
     rates = {(one, other): worth for one, other, worth in found.get("rates", ())}
-    counted = [(e.backend, e.unit, e.counted) for e in (each.entry for each in purchases)]
-    counted += [(each.backend, each.unit, each.cost or 0.0) for each in doubles]
+    counted = [
+        _Cost(each.entry.backend, each.entry.unit, each.entry.counted, each.chosen)
+        for each in purchases
+    ]
+    counted += [_Cost(each.backend, each.unit, each.cost or 0.0) for each in doubles]
     limits = [
         Limit(**{**each, "also": tuple(each.get("also", ()))}) for each in found.get("limits", ())
     ]
     return [(limit, _counted(limit, counted, rates)) for limit in limits]
 
 
-def _counted(limit: Limit, costs: Iterable[tuple[str, str, float]], rates: Rates) -> float:
-    """Sum up what counts of (backend, unit, cost)."""
+class _Cost(NamedTuple):
+    """What something cost; the last as `Limit.concerns` takes it."""
+
+    backend: str
+    unit: str
+    amount: float
+    chosen: str | None = None
+
+
+def _counted(limit: Limit, costs: Iterable[_Cost], rates: Rates) -> float:
     return sum(
-        cost * (factor_of(limit, backend, unit, rates) or 0.0) for backend, unit, cost in costs
+        cost.amount * (factor_of(limit, cost.backend, cost.unit, rates, cost.chosen) or 0.0)
+        for cost in costs
     )
 
 
-def factor_of(limit: Limit, backend: str, unit: str, rates: Rates) -> float | None:
-    """How much one of `unit` at a backend counts against a limit; None: not at all."""
-    if not limit.concerns(backend):
+def factor_of(
+    limit: Limit, backend: str, unit: str, rates: Rates, chosen: str | None = None
+) -> float | None:
+    """How much one of `unit` at a backend counts against a limit; None: not at all.
+
+    Args:
+        limit: Which.
+        backend: Where it is bought.
+        unit: Which it is billed in.
+        rates: What units are worth in others.
+        chosen: The backend that it was decided to be when that was bought; None: as it is now.
+    """
+    if not limit.concerns(backend, chosen):
         return None
     return 1.0 if unit == limit.unit else rates.get((unit, limit.unit))
