@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from functools import wraps
 from itertools import chain, count
@@ -19,7 +20,7 @@ import click
 from qbatch.cli.completing import complete_parameters, complete_providers
 from qbatch.cli.options import Function
 from qbatch.cli.tables import tell
-from qbatch.errors import SelectionError
+from qbatch.errors import CircuitError, SelectionError, SourceErrors
 from qbatch.frozen import dataclass
 
 if TYPE_CHECKING:
@@ -93,7 +94,12 @@ def circuit_options(*, saves: bool) -> Callable[[Function], Function]:
             asked = {name: given.pop(name) for name in ("shots", "backends", "parameters")}
             asked |= {"save": given.pop("save", None), "overrides": given["overrides"]}
             named = _named(given.pop("manifest"), **asked)
-            ended = function(named, **given)
+            try:
+                ended = function(named, **given)
+            except SourceErrors:
+                if named.circuit is not None:
+                    _check_made(named.circuit)
+                raise
             if saves and not given["as_json"]:
                 named.offer_to_save()
             return ended
@@ -260,7 +266,34 @@ def _check_parameters(circuit: BareCircuit) -> None:
             there = f"({listed(known)})" if known else "(it has none)"
             said = f"-p {name}: is no parameter of {circuit.path} {there}"
             raise SelectionError(said + did_you_mean(name, known))
-    if missing := [name for name in known if name not in circuit.parameters]:
+    _check_given(circuit, known)
+
+
+def _check_made(circuit: BareCircuit) -> None:
+    """See that what Python made has no parameter without a value: it is known once it was run.
+
+    Raises:
+        SelectionError: One has none.
+    """
+    from qbatch.circuit import open_circuit
+
+    if circuit.path.suffix != ".py" or circuit.inputs():
+        return
+    spec = circuit.manifest().circuits[circuit.name]
+    with suppress(CircuitError):  # it is told as what went wrong
+        source = open_circuit(circuit.name, spec, folder=circuit.folder)
+        _check_given(circuit, sorted(source.circuit({}).facts.parameters))
+
+
+def _check_given(circuit: BareCircuit, needed: Sequence[str]) -> None:
+    """See that parameters have values.
+
+    Raises:
+        SelectionError: One has none.
+    """
+    from qbatch.notation import listed
+
+    if missing := [name for name in needed if name not in circuit.parameters]:
         raise SelectionError(
             f"{circuit.written}: {listed(missing)} need{'s' if len(missing) == 1 else ''} a value; "
             f"write -p {missing[0]}=0:pi:9 (from, to, how many) or -p {missing[0]}=0.5"

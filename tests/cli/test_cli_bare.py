@@ -120,7 +120,9 @@ NAME.measure(0, 0)
 @pytest.mark.parametrize("name", ["circuit", "qc"])
 def test_a_circuit_that_stands_ready_in_a_python_file_runs(qbatch: Call, name: str) -> None:
     Path("ready.py").write_text(READY.replace("NAME", name))
-    assert "theta" in qbatch("plan", f"ready.py:{name}").err  # it has no value
+    needs = qbatch("plan", f"ready.py:{name}")
+    assert needs.code == 2
+    assert f"ready.py:{name}: theta needs a value; write -p theta=0:pi:9" in needs.err
     said = qbatch("run", "ready.py", "-p", "theta=0,pi", "--shots", "10", "--save", "m.yaml")
     assert said.code == 0, said.err
     assert "0: 10 (100.0 %)" in said.out
