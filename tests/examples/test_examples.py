@@ -554,7 +554,7 @@ DEVICES = {
     "rensselaer": 0.05,
     "garnet": 0.09,
     "toshiko": 0.14,
-    "aria": 0.2,
+    "aria": 0.22,
 }
 
 
