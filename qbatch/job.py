@@ -29,7 +29,7 @@ from qbatch.purchase import (
 
 __all__ = [
     "ACCOUNT",
-    "CHOSEN",
+    "DECIDED_AS",
     "FINAL",
     "ID_LOST",
     "IN_FLIGHT",
@@ -54,7 +54,7 @@ _ELSEWHERE = "another account"
 ACCOUNT = "account"
 
 #: Where it names the backend that its own was decided to be, of a backend that is one of others.
-CHOSEN = "chosen"
+DECIDED_AS = "decided_as"
 
 #: What was said of a job is no part of it when it is sent again; nor, under another key, its cost.
 _UNSAID: Mapping[str, Any] = {"provider_job_id": None, "status": "", "error": ""}

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from qbatch.executor.active import ActiveJob, Move
 from qbatch.executor.moves import Moves
-from qbatch.job import ACCOUNT, CHOSEN, JobState
+from qbatch.job import ACCOUNT, DECIDED_AS, JobState
 from qbatch.purchase import IN_FLIGHT, Event
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ def pinned(memo: Mapping[str, Any], backend: BackendRun) -> Mapping[str, Any]:
 
     What there is none of is left out.
     """
-    told = {ACCOUNT: backend.account, CHOSEN: backend.chosen}
+    told = {ACCOUNT: backend.account, DECIDED_AS: backend.chosen}
     return {**memo, **{key: value for key, value in told.items() if value}}
 
 

@@ -15,7 +15,7 @@ from typing import Any, Protocol
 
 from qbatch.errors import JobStateError
 from qbatch.frozen import dataclass
-from qbatch.job import ACCOUNT, CHOSEN
+from qbatch.job import ACCOUNT, DECIDED_AS
 from qbatch.snapshot import rows
 from qbatch.snapshot.bought import Bought, bought_by, checked_purchase, purchase_values
 from qbatch.snapshot.reading import PURCHASES, write_meta
@@ -348,7 +348,7 @@ def read_purchases(db: sqlite3.Connection) -> Iterator[Purchase]:
     found = db.execute(
         f"SELECT {COLUMNS}, {POINT_COLUMNS}, coalesce(intents.key, ''),"
         f" coalesce(json_extract(composites.memo, '$.{ACCOUNT}'), ''),"
-        f" json_extract(composites.memo, '$.{CHOSEN}')"
+        f" json_extract(composites.memo, '$.{DECIDED_AS}')"
         " FROM ledger LEFT JOIN points ON points.ordinal = ledger.job"
         " LEFT JOIN composites ON composites.ordinal = ledger.composite"
         " LEFT JOIN intents ON intents.composite = ledger.composite"
@@ -370,5 +370,5 @@ def read_all(db: sqlite3.Connection) -> Iterator[Entry]:
 
 def read_chosen(db: sqlite3.Connection) -> dict[int, str]:
     """Return the backends that others were decided to be, by the rows of composite jobs."""
-    name = f"json_extract(memo, '$.{CHOSEN}')"
+    name = f"json_extract(memo, '$.{DECIDED_AS}')"
     return dict(db.execute(f"SELECT ordinal, {name} FROM composites WHERE {name} IS NOT NULL"))

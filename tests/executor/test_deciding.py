@@ -507,6 +507,14 @@ def test_what_a_backend_was_counts_against_the_limit_of_that_one(world: World) -
     assert world.sold == {"oqc": 4, "marqov": 3}
 
 
+def test_what_a_driver_remembers_is_its_own_whatever_was_decided(world: World) -> None:
+    """Open Quantum's has a choice of its own, by which plan it buys."""
+    oq, device = FIVE.splitlines()[2], "  device: {target: {any_of: [oq], prefer: cheapest}}"
+    with world.run("\n".join(["backends:", oq, device, ""])) as done:
+        assert {p.facts["chosen"] for p in done} == {"Public Plan, Standard Queue"}
+        assert {each.chosen for each in done.ledger()} == {"oq"}
+
+
 def test_most_precise_is_where_errors_of_readout_leave_most(world: World) -> None:
     """OQC tells readout errors of 0.02, the emulated IBM of 0.01 to 0.016: by 2 bits a factor."""
     text = FIVE.replace("[oq, ibm, braket, garnet, toshiko]", "[toshiko, ibm]")

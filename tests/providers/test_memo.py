@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from qbatch.errors import SnapshotError
-from qbatch.job import ACCOUNT, CompositeJob
+from qbatch.job import ACCOUNT, DECIDED_AS, CompositeJob
 from qbatch.providers.ibm_direct_access.memo import IbmMemo
 from qbatch.providers.kit.memo import Memo, memo_of
 from qbatch.providers.marqov.memo import MarqovMemo
@@ -63,7 +63,7 @@ def remembering(memo: Any) -> CompositeJob:
 def written(draw: st.DrawFn) -> tuple[Any, dict[str, Any]]:
     """A kind, and a memo of it with any of its keys, and with some that others set."""
     kind = draw(st.sampled_from(list(KINDS)))
-    more = {ACCOUNT: WORDS, "later": st.none() | st.lists(WORDS)}
+    more = {ACCOUNT: WORDS, DECIDED_AS: WORDS, "later": st.none() | st.lists(WORDS)}
     return kind, draw(st.fixed_dictionaries({}, optional={**KINDS[kind], **more}))
 
 
@@ -87,7 +87,7 @@ def test_a_damaged_memo_is_told_by_its_key(
     case: tuple[Any, dict[str, Any]], data: st.DataObject
 ) -> None:
     kind, memo = case
-    key = data.draw(st.sampled_from([*KINDS[kind], ACCOUNT]))
+    key = data.draw(st.sampled_from([*KINDS[kind], ACCOUNT, DECIDED_AS]))
     memo[key] = data.draw(st.sampled_from([{"x": 1}, [[1, 2]], 1j]))
     with pytest.raises(SnapshotError, match=rf"cccc .*'cloud'.*'{key}[^']*' is .*qbatch doctor"):
         memo_of(remembering(memo), kind)
@@ -105,9 +105,9 @@ def test_the_memo_of_another_driver_is_told() -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_every_key_is_known_here_and_that_of_the_account_to_all(kind: Any) -> None:
+def test_every_key_is_known_here_and_those_of_the_executor_to_all(kind: Any) -> None:
     assert set(get_type_hints(kind)) - set(get_type_hints(Memo)) == set(KINDS[kind])
-    assert ACCOUNT in get_type_hints(Memo)
+    assert {ACCOUNT, DECIDED_AS} == set(get_type_hints(Memo))
 
 
 def test_nothing_is_taken_for_what_it_resembles() -> None:

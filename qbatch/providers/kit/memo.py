@@ -25,9 +25,12 @@ class Memo(TypedDict, total=False):
     Attributes:
         account: With which it was made, by the executor, before anything that spends; none where
             the cloud names no account.
+        decided_as: The backend that its own was decided to be by then, by the executor, too; none
+            where it is not one of others.
     """
 
     account: str
+    decided_as: str
 
 
 AnyMemo = TypeVar("AnyMemo", bound=Memo)
