@@ -27,26 +27,32 @@ class Texts:
 
     of: dict[str, str] = field(default_factory=dict)
     _contents: dict[str, str] = field(default_factory=dict)
+    _added: set[str] = field(default_factory=set)
     _programs: dict[str, str] = field(default_factory=dict)
     _characters: int = 0
 
     def add(self, run: Run, point: PointResult) -> str:
         """Keep the text of a point's circuit, and return its content."""
-        is_new = (point.setting or "") not in self._contents
-        content = self.content(run, point)
-        if is_new:
-            self._keep(content, str(run.setting_of(point).get("circuit") or ""))
-        return content
+        key = point.setting or ""
+        if key not in self._added:
+            self._added.add(key)
+            self._keep(*self._read(run, point))
+        return self._contents[key]
 
     def content(self, run: Run, point: PointResult) -> str:
         """Return the content of a point's circuit, or of that of a setting."""
         key = point.setting or ""
         if key not in self._contents:
-            setting = run.setting_of(point)
-            text = str(setting.get("circuit") or "")
-            content = str(setting.get("content") or hashlib.sha256(text.encode()).hexdigest())
-            self._contents[key] = content
+            self._read(run, point)
         return self._contents[key]
+
+    def _read(self, run: Run, point: PointResult) -> tuple[str, str]:
+        """Return content and text."""
+        setting = run.setting_of(point)
+        text = str(setting.get("circuit") or "")
+        content = str(setting.get("content") or hashlib.sha256(text.encode()).hexdigest())
+        self._contents[point.setting or ""] = content
+        return content, text
 
     def add_programs(self, run: Run, point: PointResult) -> dict[str, str]:
         """Keep the programs of a point's settings, and return basis -> digest, of those known."""

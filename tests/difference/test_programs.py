@@ -8,6 +8,8 @@ from __future__ import annotations
 import json
 import zipfile
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import httpx
 import pytest
@@ -17,6 +19,7 @@ from qbatch.archive import verify, write_archive
 from qbatch.difference import compare, side_of
 from qbatch.difference.facts import differing
 from qbatch.difference.telling import as_json, lines
+from qbatch.difference.texts import Texts
 from qbatch.manifest import Manifest, parse_manifest
 from qbatch.snapshot import Run, Snapshot, merge
 from qbatch.snapshot.programs import read_programs
@@ -160,3 +163,14 @@ budget: {prices: prices.yaml}
     assert found["lock.convert.credits.usd"] == ("0.01", "0.02")
     assert "lock.files.sim.calibration" in found
     assert {name.partition(".")[0] for name in found} <= {"lock", "began", "ended"}
+
+
+def test_a_text_is_kept_where_a_point_has_what_another_has_as_a_form() -> None:
+    """It was read before then, for its content alone."""
+    run: Any = SimpleNamespace(setting_of=lambda point: {"circuit": f"text of {point.setting}"})
+    form: Any = SimpleNamespace(setting="s")
+    texts = Texts()
+    content = texts.content(run, form)
+    assert texts.of == {}
+    assert texts.add(run, form) == content
+    assert texts.of == {content: "text of s"}
