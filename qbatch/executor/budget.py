@@ -275,11 +275,9 @@ class Budget:
         self._waiting.unpark_all()
 
     def _take(self, backend: str, unit: str, amounts: Mapping[Key, float]) -> None:
-        for chosen in {self._chosen.get(key) for key in amounts}:
-            those = {key: each for key, each in amounts.items() if self._chosen.get(key) == chosen}
-            for account, factor in self._concerned(backend, unit, chosen):
-                for key, each in those.items():
-                    account.take(key, factor * each)
+        for key, each in amounts.items():
+            for account, factor in self._concerned(backend, unit, self._chosen.get(key)):
+                account.take(key, factor * each)
 
     def _note_bill(self, key: Key, amount: float) -> None:
         if key in self._quoted:
