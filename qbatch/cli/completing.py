@@ -157,12 +157,18 @@ def _settable(context: click.Context) -> Mapping[str, Sequence[str]]:
     """What can be set in the manifest that stands before what is completed; nothing without one."""
     from qbatch.manifest.settable import settable
 
-    # An option that still waits for its value leaves what stands before it unread.
-    manifest = context.params.get("manifest") or next(iter(context.args), None)
+    manifest = _manifest_before(context)
     try:
-        return {} if manifest is None else settable(Path(manifest))
+        return {} if manifest is None else settable(manifest)
     except SourceErrors:
         return {}
+
+
+def _manifest_before(context: click.Context) -> Path | None:
+    """The manifest, or circuit, that stands before what is completed."""
+    # An option that still waits for its value leaves what stands before it unread.
+    found = context.params.get("manifest") or next(iter(context.args), None)
+    return None if found is None else Path(found)
 
 
 def complete_parameters(
@@ -172,11 +178,11 @@ def complete_parameters(
     from qbatch.manifest.bare import BareCircuit, is_circuit
     from qbatch.providers.registry import EMBEDDED
 
-    circuit = context.params.get("manifest") or next(iter(context.args), None)
-    if circuit is None or not is_circuit(Path(circuit)):
+    circuit = _manifest_before(context)
+    if circuit is None or not is_circuit(circuit):
         return []
     try:
-        inputs = BareCircuit(Path(circuit), (EMBEDDED,)).inputs()
+        inputs = BareCircuit(circuit, (EMBEDDED,)).inputs()
     except SourceErrors:
         return []
     return _items([f"{each}=" for each in inputs or ()], incomplete)
